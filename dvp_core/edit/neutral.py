@@ -6,12 +6,14 @@ because cameras stand differently. This is a statistic of the take and not a cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
+from dvp_core.edit.channels import is_named
 from dvp_core.maths.rotations import (
     conjugate_quaternion,
     multiply_quaternions,
@@ -50,8 +52,7 @@ def find_neutral(take: Take) -> Neutral:
     tracked = np.flatnonzero(take.is_tracked)
     if not tracked.size:
         raise DataError(f"take of {take.clip.file_name} has no tracked frame to find a neutral pose in")
-    # Shapes a tracker leaves on all the time (a resting smile) belong to the neutral: measure from each one's median.
-    resting = np.median(take.expression[tracked], axis=0)
+    resting = _resting_expression(take.expression[tracked], take.expression_names)
     activity = np.abs(take.expression[tracked] - resting).sum(axis=1, dtype=np.float64)
     calm_count = min(len(tracked), max(CALM_FRAMES_MINIMUM, round(CALM_SHARE * len(tracked))))
     calm = tracked[np.argsort(activity, kind="stable")[:calm_count]]
@@ -61,6 +62,16 @@ def find_neutral(take: Take) -> Neutral:
         expression=np.median(take.expression[calm], axis=0).astype(np.float64),
         gaze_rad=np.median(take.gaze_rad[calm], axis=0).astype(np.float64),
     )
+
+
+def _resting_expression(expression: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Return the level (E,) from which activity is measured.
+
+    A shape that a tracker leaves on all the time (a resting smile) belongs to the neutral, so a named shape counts from
+    its lowest tenth; a numbered mode swings to both sides of its median.
+    """
+    named = np.array([is_named(name) for name in names], dtype=bool)
+    return np.where(named, np.percentile(expression, 10, axis=0), np.median(expression, axis=0))
 
 
 def _median_rotation(rotations_wxyz: np.ndarray) -> np.ndarray:
