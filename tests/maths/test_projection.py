@@ -106,3 +106,16 @@ def test_srgb_curve_is_known_and_invertible():
     np.testing.assert_allclose(srgb_decode(srgb_encode(values)), values, atol=1e-6)
     assert srgb_encode(np.array(0.18)) == pytest.approx(0.46135612950044164)
     assert srgb_encode(values.astype(np.float32)).dtype == np.float32
+
+
+def test_pose_of_blenders_head_bone_loses_no_bit():
+    random = np.random.default_rng(5)
+    rotation = rotations.normalized(random.normal(size=(20, 4))).astype(np.float32)
+    translation = random.normal(size=(20, 3)).astype(np.float32)
+    channels = frames.opengl_pose_from_take_pose(rotation, translation)
+    back = frames.take_pose_from_opengl_pose(*channels)
+    for before, after in zip((rotation, translation), back, strict=True):
+        assert before.dtype == after.dtype
+        np.testing.assert_array_equal(before, after)
+    turned = frames.OPENGL_CAMERA_FROM_CAMERA @ rotations.matrix_from_quaternion_wxyz(rotation)
+    np.testing.assert_allclose(rotations.matrix_from_quaternion_wxyz(channels[0]), turned, atol=1e-15)
