@@ -125,7 +125,7 @@ def test_job_round_trip(tmp_path):
     ],
 )
 def test_other_jobs_are_refused(change):
-    with pytest.raises(DataError, match="job|frames"):
+    with pytest.raises(DataError, match=r"job|frames"):
         job_from_dict(job_to_dict(JOB) | change)
 
 

@@ -1,0 +1,23 @@
+"""`dvp edit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dvp_core.cli.arguments import Input, Output
+from dvp_core.pipeline.perform import edit_take
+
+
+def edit(take: Input, output: Output, *, curves: Path | None = None, smoothing: float = 0.0) -> dict[str, Any]:
+    """Apply keyed curves to a take, and smooth it.
+
+    Args:
+        take: The `*.take` to start from; it is not changed.
+        output: The `*.take` to write.
+        curves: JSON of keyed curves, such as {"version": 1, "curves": [{"channel": "head.yaw_deg",
+            "frames": [1, 20], "values": [0, 10]}]}.
+        smoothing: 0 (none) to 1.
+    """
+    result = edit_take(take, output, edit=curves, smoothing=smoothing)
+    return {"take": str(output), "frame_count": result.frame_count}

@@ -1,0 +1,71 @@
+"""`dvp track`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dvp_core.cli.arguments import Input, Output, consent_of, frames_of, rate_of
+from dvp_core.cli.progress import shown_progress
+from dvp_core.pipeline.track import track_clip, track_options
+
+
+def track(
+    clip: Input,
+    output: Output,
+    *,
+    landmarks: Path | None = None,
+    face_model: Path | None = None,
+    focal_px: float | None = None,
+    fps: str | None = None,
+    face: int = 0,
+    frames: str | None = None,
+    resolution_px: int = 256,
+    subject: str | None = None,
+    consent: Path | None = None,
+    detector: Literal["auto", "mediapipe", "face-alignment"] = "auto",
+    weights: Path | None = None,
+) -> dict[str, Any]:
+    """Turn a clip into a take: the face, and for every frame its pose, expression, gaze and light.
+
+    Args:
+        clip: Movie, folder of pictures or `####` pattern.
+        output: The `*.take` to write.
+        landmarks: A `*.landmarks.npz` of the clip; detected where not given.
+        face_model: A `*.face.npz`; the built-in face where not given.
+        focal_px: Focal length in pixels; estimated where not given.
+        fps: Rate of pictures, such as 25 or 30000/1001.
+        face: Which face, where several are seen.
+        frames: A run of frames such as 1-200.
+        resolution_px: Side of the square that the network sees.
+        subject: Pseudonym of the person; the clip's name where not given.
+        consent: Consent record to name in the take.
+        detector: Which detector finds the points.
+        weights: The detector's weights.
+    """
+    with shown_progress() as progress:
+        take = track_clip(
+            clip,
+            output,
+            landmarks=landmarks,
+            face_model=face_model,
+            options=track_options(focal_px=focal_px, resolution_px=resolution_px),
+            fps=rate_of(fps),
+            face=face,
+            frames=frames_of(frames),
+            subject=subject,
+            consent=consent_of(consent),
+            detector=detector,
+            weights=weights,
+            progress=progress,
+        )
+    return {
+        "take": str(output),
+        "frame_count": take.frame_count,
+        "tracked_frame_count": int(np.count_nonzero(take.is_tracked)),
+        "focal_px": take.camera.focal_px,
+        "landmark_error_px_median": float(np.median(take.landmark_error_px[take.is_tracked])),
+        "frames_without_face": [int(f) for f, ok in zip(take.frames, take.is_tracked, strict=True) if not ok],
+    }

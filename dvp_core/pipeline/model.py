@@ -1,0 +1,57 @@
+"""Face models: importing a user's, writing the built-in one, and finding the one a take was tracked with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel, read_face_model, write_face_model
+from dvp_core.data.take import Take, read_take
+from dvp_core.face import built_in_face, import_ict
+
+
+def import_ict_model(source: Path | str, output: Path | str, *, allow_partial: bool = False) -> FaceModel:
+    """Import an ICT-FaceKit checkout, its `FaceXModel` folder, or the `.npz` of its arrays, and write `*.face.npz`."""
+    model = import_ict(source, allow_partial=allow_partial)
+    write_face_model(output, model)
+    return model
+
+
+def write_built_in_model(output: Path | str) -> FaceModel:
+    """Write the built-in face as `*.face.npz`."""
+    model = built_in_face()
+    write_face_model(output, model)
+    return model
+
+
+def load_face_model(path: Path | str | None) -> FaceModel:
+    """Return the model of a file, or the built-in face where none is given."""
+    return built_in_face() if path is None else read_face_model(path)
+
+
+def load_take(path: Path | str, *, face_model: Path | str | None = None) -> Take:
+    """Read a take together with its face.
+
+    Args:
+        path: The `*.take`.
+        face_model: The `*.face.npz` it was tracked with; needed only where the take may not carry its face.
+
+    Raises:
+        DataError: The take lacks its face and no model, or another model, is given.
+    """
+    take = read_take(path)
+    if take.face is not None:
+        return take
+    if face_model is None:
+        raise DataError(
+            f"does not carry its face ('{take.face_model_id}')", where=path, remedy="Give the model by --face-model"
+        )
+    model = read_face_model(face_model)
+    if model.sha256 != take.face_model_sha256:
+        raise DataError(
+            f"was tracked with another face model ('{take.face_model_id}', {take.face_model_sha256[:12]})",
+            where=path,
+            remedy=f"Give the model it was tracked with; {face_model} is '{model.id}', {model.sha256[:12]}",
+        )
+    return replace(take, face=model.baked(take.identity))

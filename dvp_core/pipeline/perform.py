@@ -1,0 +1,37 @@
+"""Take to edited take: another performer's motion, keyed curves, smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from dvp_core.data.edit import read_edit
+from dvp_core.data.take import Take, read_take, write_take
+from dvp_core.edit import apply_edit, smooth, transfer
+
+
+def transfer_take(
+    source: Path | str,
+    target: Path | str,
+    output: Path | str,
+    *,
+    mode: Literal["relative", "absolute"] = "relative",
+    channels: Sequence[str] = ("head", "expression", "gaze"),
+    strength: Mapping[str, float] | None = None,
+) -> Take:
+    """Write the target's take performing what the source performs; see `dvp_core.edit.transfer`."""
+    result = transfer(read_take(source), read_take(target), mode=mode, channels=channels, strength=strength)
+    write_take(output, result)
+    return result
+
+
+def edit_take(path: Path | str, output: Path | str, *, edit: Path | str | None = None, smoothing: float = 0.0) -> Take:
+    """Write a take with an edit's curves laid on, after smoothing by 0 (none) to 1."""
+    result = read_take(path)
+    if smoothing > 0:
+        result = smooth(result, smoothing)
+    if edit is not None:
+        result = apply_edit(result, read_edit(edit))
+    write_take(output, result)
+    return result

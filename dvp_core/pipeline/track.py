@@ -1,0 +1,161 @@
+"""Clip to landmarks to take."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+import dvp_core
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.consent import consent_sha256
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.data.take import Take, read_take, write_take
+from dvp_core.landmarks import detector_named
+from dvp_core.pipeline import recipe
+from dvp_core.pipeline.clips import part_of
+from dvp_core.pipeline.model import load_face_model
+from dvp_core.tracking import TrackOptions, track
+from dvp_core.video import open_clip
+
+DetectorName = Literal["auto", "mediapipe", "face-alignment"]
+
+
+def find_landmarks(
+    clip: Path | str,
+    output: Path | str,
+    *,
+    detector: DetectorName = "auto",
+    weights: Path | str | None = None,
+    fps: Fraction | None = None,
+    face: int = 0,
+    progress: Progress = no_progress,
+) -> LandmarkTrack:
+    """Detect the facial points of every frame of a clip and write them as `*.landmarks.npz`.
+
+    Args:
+        clip: Movie, folder of pictures or `####` pattern.
+        output: The `*.landmarks.npz`.
+        detector: "auto" takes MediaPipe where its package and weights are at hand, else face-alignment.
+        weights: The detector's weights, where its library does not find them itself.
+        fps: Rate of pictures.
+        face: Which face, where several are seen.
+        progress: Told after every frame.
+    """
+    found = detector_named(detector, weights=weights, face=face).detect(open_clip(clip, fps=fps), progress=progress)
+    write_landmarks(output, found)
+    return found
+
+
+def track_clip(
+    clip: Path | str,
+    output: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    face_model: Path | str | None = None,
+    options: TrackOptions | None = None,
+    fps: Fraction | None = None,
+    face: int = 0,
+    frames: FrameRange | None = None,
+    subject: str | None = None,
+    consent: Path | str | None = None,
+    detector: DetectorName = "auto",
+    weights: Path | str | None = None,
+    progress: Progress = no_progress,
+) -> Take:
+    """Track a clip into a `*.take`, or return the one that stands there when nothing has changed.
+
+    Args:
+        clip: Movie, folder of pictures or `####` pattern.
+        output: The `*.take`.
+        landmarks: A `*.landmarks.npz` of the same clip; detected where not given.
+        face_model: A `*.face.npz`; the built-in face where not given.
+        options: How to track.
+        fps: Rate of pictures.
+        face: Which face, where several are seen.
+        frames: A run of consecutive plate frames; the whole clip where not given.
+        subject: Pseudonym of the person; the clip's name without its suffix where not given.
+        consent: A consent record, whose hash the take will carry.
+        detector: Which detector finds the points where no file is given.
+        weights: The detector's weights.
+        progress: Told as the work goes on.
+    """
+    source = open_clip(clip, fps=fps)
+    options = options or TrackOptions()
+    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent}
+    settings = {
+        "clip_sha256": source.clip.sha256,
+        "options": asdict(options),
+        "frames": None if frames is None else str(frames),
+        "fps": str(source.clip.fps),
+        "detector": detector,
+        "face": face,
+        "subject": subject,
+    }
+    steps = recipe.recipe_of("track", inputs, settings)
+    if recipe.is_fresh(output, steps):
+        progress("track", 1, 1)
+        return read_take(output)
+    points = _given_points(source, landmarks) or detector_named(detector, weights=weights, face=face).detect(
+        source, progress=progress
+    )
+    part, part_points = _selected(source, points, frames)
+    take = track(part, part_points, load_face_model(face_model), options=options, progress=progress)
+    take = replace(
+        take,
+        subject=subject or Path(clip).stem.strip("#."),
+        consent_sha256=consent_sha256(consent),
+        tool_version=dvp_core.__version__,
+    )
+    write_take(output, take)
+    recipe.record(output, steps)
+    return take
+
+
+def track_options(*, focal_px: float | None = None, resolution_px: int = 256) -> TrackOptions:
+    """Return the tracker's defaults with a user's wishes."""
+    return TrackOptions(focal_px=focal_px, resolution_px=resolution_px)
+
+
+def _given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
+    if landmarks is None:
+        return None
+    points = read_landmarks(landmarks)
+    _check_fit(points, source, landmarks)
+    return points
+
+
+def _check_fit(points: LandmarkTrack, source: FrameSource, path: Path | str) -> None:
+    clip = source.clip
+    size = (clip.width_px, clip.height_px)
+    if points.frame_count != clip.frame_count:
+        raise DataError(
+            f"holds {points.frame_count} frames, the clip {clip.frame_count}",
+            where=path,
+            remedy="Give the landmarks of this very clip, or leave them out to detect them",
+        )
+    if points.size_wh is not None and points.size_wh != size:
+        raise DataError(f"is of a picture of {points.size_wh}, the clip is {size}", where=path)
+
+
+def _selected(
+    source: FrameSource, points: LandmarkTrack, frames: FrameRange | None
+) -> tuple[FrameSource, LandmarkTrack]:
+    """Cut clip and points to a run of plate frames."""
+    if frames is None:
+        return source, points
+    part = part_of(source, frames)
+    start = frames.first - source.clip.start_frame
+    chosen = slice(start, start + len(frames))
+    return part, replace(
+        points,
+        points_px=np.ascontiguousarray(points.points_px[chosen]),
+        confidence=points.confidence[chosen],
+        is_detected=points.is_detected[chosen],
+    )
