@@ -1,0 +1,93 @@
+"""One composed frame: the plate, with the generated face where the matte says so.
+
+Eight bits in, eight bits out; grain and colour are taken as the generator gave them.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from dvp_core.compose.matte import MatteOptions, border_matte, head_matte
+from dvp_core.compose.square import resized_square
+from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
+from dvp_core.data.passes import PassFrame
+
+DEFAULT_MATTE = MatteOptions()
+
+
+def compose_frame(
+    plate: np.ndarray,
+    generated: np.ndarray,
+    pass_frame: PassFrame,
+    crop: Crop,
+    *,
+    unedited: PassFrame | None = None,
+    options: MatteOptions = DEFAULT_MATTE,
+) -> np.ndarray:
+    """Return the plate with the generated face in it; pixels outside the matte are the plate's, bit for bit.
+
+    Args:
+        plate: (height, width, 3) uint8, the frame as filmed.
+        generated: (R, R, 3) uint8, the generator's square at the crop's resolution.
+        pass_frame: The passes it was generated from; its mask says where the face is.
+        crop: The square's place in the plate; parts beyond the plate are dropped.
+        unedited: The passes of the same frame before the edit, so that the place the face has left is replaced too.
+        options: How far the matte reaches.
+
+    Raises:
+        DataError: Pictures that do not fit each other.
+    """
+    _check(plate, generated, pass_frame, crop)
+    masks = [frame.mask for frame in (pass_frame, unedited) if frame is not None]
+    matte = head_matte(masks, options) * border_matte(crop, plate.shape, options)
+    if not matte.any():
+        return plate.copy()
+    window = _window(plate, crop)
+    if window is None:
+        return plate.copy()
+    in_plate, in_square = window
+    weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
+    square = resized_square(generated, crop.size_px)[in_square].astype(np.float32)
+    own = plate[in_plate]
+    mixed = weight * square + (1.0 - weight) * own
+    composed = plate.copy()
+    composed[in_plate] = np.where(weight > 0, np.rint(np.clip(mixed, 0.0, 255.0)), own).astype(np.uint8)
+    return composed
+
+
+def _resized_matte(matte: np.ndarray, size_px: int) -> np.ndarray:
+    """Return the matte at the plate's scale, never outside 0..1 (Lanczos would ring)."""
+    kernel = cv2.INTER_AREA if size_px < len(matte) else cv2.INTER_LINEAR
+    return np.clip(cv2.resize(matte, (size_px, size_px), interpolation=kernel), 0.0, 1.0)
+
+
+def _window(plate: np.ndarray, crop: Crop) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    """Return the part of the plate under the crop and the same part of the crop, None where they do not meet."""
+    parts = []
+    for start, length in ((crop.y_px, plate.shape[0]), (crop.x_px, plate.shape[1])):
+        low, high = max(start, 0), min(start + crop.size_px, length)
+        if low >= high:
+            return None
+        parts.append((slice(low, high), slice(low - start, high - start)))
+    (rows, square_rows), (columns, square_columns) = parts
+    return (rows, columns), (square_rows, square_columns)
+
+
+def _check(plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, crop: Crop) -> None:
+    where = f"frame {pass_frame.frame}"
+    if plate.ndim != 3 or plate.shape[2] != 3 or plate.dtype != np.uint8:
+        raise DataError(f"plate is {plate.shape} {plate.dtype}, expected RGB of 8 bits", where=where)
+    if generated.shape != (crop.resolution_px, crop.resolution_px, 3) or generated.dtype != np.uint8:
+        raise DataError(
+            f"generated picture is {generated.shape} {generated.dtype}, the crop's resolution is {crop.resolution_px}",
+            where=where,
+            remedy="Render with the generator that was trained on this crop",
+        )
+    if pass_frame.crop != crop:
+        raise DataError(
+            f"passes show {pass_frame.crop}, the frame is composed at {crop}",
+            where=where,
+            remedy="Export the passes again from the take that is composed",
+        )
