@@ -62,9 +62,7 @@ def relative_to_facing(rotation_wxyz: np.ndarray) -> np.ndarray:
     return OPENGL_CAMERA_FROM_CAMERA.T @ matrix_from_quaternion_wxyz(rotation_wxyz)
 
 
-def opengl_pose_from_take_pose(
-    rotation_wxyz: np.ndarray, translation_m: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def opengl_pose_from_take_pose(rotation_wxyz: np.ndarray, translation_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return quaternions (..., 4) and translations (..., 3) of the head in the axes of an OpenGL camera.
 
     A half turn about X only permutes a quaternion's components and flips signs, so float32 stays exact both ways; these
@@ -75,9 +73,7 @@ def opengl_pose_from_take_pose(
     return np.stack([x, -w, z, -y], axis=-1), translation_m * flips
 
 
-def take_pose_from_opengl_pose(
-    rotation_wxyz: np.ndarray, translation_m: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def take_pose_from_opengl_pose(rotation_wxyz: np.ndarray, translation_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return quaternions and translations of `T_camera_head`, the inverse of `opengl_pose_from_take_pose`."""
     w, x, y, z = np.moveaxis(rotation_wxyz, -1, 0)
     flips = np.diag(OPENGL_CAMERA_FROM_CAMERA).astype(translation_m.dtype)
