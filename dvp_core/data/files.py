@@ -50,7 +50,7 @@ def sha256_of_arrays(arrays: Mapping[str, np.ndarray]) -> str:
     """Return a hash over names, dtypes, shapes and values, independent of the order of the mapping."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -129,7 +129,7 @@ def _write_archive(path: Path, arrays: Mapping[str, np.ndarray], header: Any) ->
             _add_member(archive, "header.json", canonical_json(header))
         for name in sorted(arrays):
             buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(buffer, np.asarray(arrays[name], order="C"), allow_pickle=False)
             _add_member(archive, f"{name}.npy", buffer.getvalue())
 
 
