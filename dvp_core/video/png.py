@@ -1,7 +1,7 @@
 """PNG files whose bytes depend on the pixels and the texts alone, and the reading of those texts.
 
-Frames of a sequence carry their key in a text chunk, and equal frames must be equal files. The encoders at hand (those of
-FFmpeg and OpenCV) write no text chunks and choose filters by version, so the forty lines that a PNG takes stand here:
+Frames of a sequence carry their key in a text chunk, and equal frames must be equal files. The encoders of FFmpeg and
+OpenCV write no text chunks and choose filters by version, so the forty lines that a PNG takes stand here:
 one filter (up), one zlib level, chunks in one order (PNG specification, third edition, sections 5, 9 and 11.3).
 Reading pixels is left to `images.read_image`.
 """
