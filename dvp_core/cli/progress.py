@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 from dvp_core.data.progress import Progress
+from dvp_core.pipeline.children import PROGRESS_AS_JSON, PROGRESS_VARIABLE, progress_line
 
 _PLAIN_INTERVAL_S = 10.0
 
@@ -19,6 +21,9 @@ _PLAIN_INTERVAL_S = 10.0
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
     """Give a `Progress` that draws on standard error, so that standard output stays free for results."""
+    if os.environ.get(PROGRESS_VARIABLE) == PROGRESS_AS_JSON:
+        yield _json_lines
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _PlainLines()
@@ -33,6 +38,12 @@ def shown_progress() -> Iterator[Progress]:
     )
     with RichProgress(*columns, console=console) as bars:
         yield _Bars(bars)
+
+
+def _json_lines(stage: str, done: int, total: int) -> None:
+    """Tell a parent process; see `pipeline.children`."""
+    sys.stderr.write(progress_line(stage, done, total))
+    sys.stderr.flush()
 
 
 class _Bars:
