@@ -90,7 +90,9 @@ def _reason(result: Mapping[str, Any], last_lines: Sequence[str]) -> str:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """Stop a child that still runs because its reader was interrupted."""
+    """Stop a child that still runs because its reader was interrupted, and let go of its output."""
+    if child.stdout is not None:
+        child.stdout.close()
     if child.poll() is not None:
         return
     child.terminate()
