@@ -1,0 +1,204 @@
+"""Passes and a generator in, published frames out: the one renderer behind `dvp render`, the farm and Blender's button.
+
+A frame's key is the hash of everything its pixels depend on: its window of passes, the generator, the code, the device
+and its number. A file that carries its key is never rendered again, so an interrupted shot goes on where it stopped,
+however it was cut into chunks and wherever the parts ran. Movies, contact sheets and lists are made elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import canonical_json, sha256_of_bytes, sha256_of_file
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.passes import WINDOW_FRAMES, PassFrame, PassSource
+
+if TYPE_CHECKING:  # torch and the label's library are loaded by whoever renders, not by a farm head that only counts
+    from dvp_core.generator import Generator
+
+RENDER_VERSION = 1
+"""Raise it whenever equal inputs give other pixels: every frame gets another key then."""
+
+_CACHED_FRAMES = 2 * WINDOW_FRAMES
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One finished frame.
+
+    Attributes:
+        frame: Plate frame number.
+        key: Hash of all that the pixels depend on.
+        sha256: Hash of the published file.
+        seconds: From the start of its work to its publishing; 0 where the file was already there.
+        is_reused: Whether the file was already there with the right key.
+    """
+
+    frame: int
+    key: str
+    sha256: str
+    seconds: float
+    is_reused: bool
+
+
+@dataclass(frozen=True)
+class CachedPasses:
+    """A pass source that keeps the last frames, so that neighbouring windows decode no file twice."""
+
+    source: PassSource
+    kept: OrderedDict[int, PassFrame] = field(default_factory=OrderedDict)
+    hashes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> FrameRange:
+        """The frames that can be read."""
+        return self.source.frames
+
+    def read(self, frame: int) -> PassFrame:
+        """Return one frame's passes, from memory where it was read lately."""
+        if frame not in self.kept:
+            self.kept[frame] = self.source.read(frame)
+        self.kept.move_to_end(frame)
+        while len(self.kept) > _CACHED_FRAMES:
+            self.kept.popitem(last=False)
+        return self.kept[frame]
+
+    def content_sha256(self, frame: int) -> str:
+        """Return the hash of one frame's decoded channels."""
+        if frame not in self.hashes:
+            self.hashes[frame] = self.read(frame).content_sha256
+        return self.hashes[frame]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What rendering a shot needs, opened once: its passes and the generator with the hash of its file."""
+
+    passes: CachedPasses
+    generator: Generator
+    generator_sha256: str
+
+    def reopened(self, passes: Path | str) -> Shot:
+        """Return the shot of another folder of passes, or of the same one read anew, with the generator as loaded."""
+        from dvp_core.passes import PassFolder
+
+        return Shot(CachedPasses(PassFolder(passes)), self.generator, self.generator_sha256)
+
+
+def open_shot(passes: Path | str, generator: Path | str, *, device: str = "cpu") -> Shot:
+    """Return the opened shot of a folder of passes and a generator's file.
+
+    Raises:
+        DataError: No passes there, or no generator that can be trusted.
+    """
+    from dvp_core.generator import load_generator
+    from dvp_core.passes import PassFolder
+
+    return Shot(CachedPasses(PassFolder(passes)), load_generator(generator, device=device), sha256_of_file(generator))
+
+
+def frame_key(shot: Shot, frame: int) -> str:
+    """Return the hash of all that the frame's pixels depend on.
+
+    The window repeats the source's first frame before its beginning, as `synthesise` does.
+
+    Raises:
+        DataError: A frame of the window is missing or damaged.
+    """
+    first = shot.passes.frames.first
+    window = [max(first, frame - back) for back in reversed(range(WINDOW_FRAMES))]
+    content = {
+        "window": [shot.passes.content_sha256(number) for number in window],
+        "generator": shot.generator_sha256,
+        "render_version": RENDER_VERSION,
+        "device": str(shot.generator.device).partition(":")[0],
+        "frame": frame,
+    }
+    return sha256_of_bytes(canonical_json(content))
+
+
+def frame_path(template: Path | str, frame: int) -> Path:
+    """Return the path of one frame: the template's run of `#` replaced by the zero-padded number."""
+    folder, name = Path(template).parent, Path(template).name
+    runs = re.findall(r"#+", name)
+    if len(runs) != 1:
+        raise DataError(
+            "needs one run of # in its last part for the frame number",
+            where=template,
+            remedy="write for example frames/frame.####.png",
+        )
+    return folder / name.replace(runs[0], f"{frame:0{len(runs[0])}d}")
+
+
+def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> Iterator[FrameRecord]:
+    """Yield a record for each frame once its file stands; a frame whose file carries its key is not rendered again.
+
+    Args:
+        shot: The opened shot.
+        frames: Plate frame numbers, in the order in which they shall be done.
+        output: Template of the files, with one run of `#`.
+
+    Raises:
+        DataError: A frame is not among the passes, or a file cannot be read or written.
+    """
+    for frame in frames:
+        if frame not in shot.passes.frames:
+            raise DataError(
+                f"frame {frame} is not among the passes ({shot.passes.frames})",
+                remedy="export its passes, or ask for frames that are there",
+            )
+    reused = [record for frame in frames if (record := _published(shot, frame, frame_path(output, frame)))]
+    yield from reused
+    done = {record.frame for record in reused}
+    for run in _ascending_runs([frame for frame in frames if frame not in done]):
+        yield from _render_run(shot, run, output)
+
+
+def _render_run(shot: Shot, run: FrameRange, output: Path | str) -> Iterator[FrameRecord]:
+    from dvp_core.generator import synthesise
+
+    started_s = time.monotonic()
+    for frame, image in synthesise(shot.generator, shot.passes, run):
+        yield _publish(shot, frame, image, frame_path(output, frame), started_s)
+        started_s = time.monotonic()
+
+
+def _publish(shot: Shot, frame: int, image: np.ndarray, path: Path, started_s: float) -> FrameRecord:
+    from dvp_core.trust import publish_frame
+
+    key = frame_key(shot, frame)
+    publish_frame(path, image, key=key)
+    return FrameRecord(frame, key, sha256_of_file(path), time.monotonic() - started_s, is_reused=False)
+
+
+def _published(shot: Shot, frame: int, path: Path) -> FrameRecord | None:
+    """Return the record of a frame whose file is whole and carries the frame's key, else None."""
+    from dvp_core.trust import read_frame_key
+
+    if not path.exists():
+        return None
+    key = frame_key(shot, frame)
+    if read_frame_key(path) != key:
+        return None
+    return FrameRecord(frame, key, sha256_of_file(path), 0.0, is_reused=True)
+
+
+def _ascending_runs(frames: Sequence[int]) -> Iterator[FrameRange]:
+    """Cut frames in any order into ranges, each ascending, that keep the order."""
+    run: list[int] = []
+    for frame in frames:
+        if run and frame <= run[-1]:
+            yield FrameRange(tuple(run))
+            run = []
+        run.append(frame)
+    if run:
+        yield FrameRange(tuple(run))

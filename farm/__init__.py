@@ -1,0 +1,5 @@
+"""The render farm: a thin head over Ray that loses no finished frame.
+
+`farm.client` needs the standard library only (Blender imports it); `farm.backends.on_ray` is the only file that imports
+Ray. Nothing is imported here, so that either end stays as light as it is.
+"""

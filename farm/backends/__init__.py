@@ -1,0 +1,43 @@
+"""What a backend is: workers that run the same task function, wherever they are.
+
+`on_this_machine` is the reference without Ray; `on_ray` is the only file of the project that imports Ray. A backend
+knows nothing of jobs, priorities or retries, and keeps nothing that may not be lost.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from farm.tasks import Event, WorkOrder
+
+
+class Backend(Protocol):
+    """Workers that take one order at a time and report as they go.
+
+    Every started order ends in exactly one `AttemptEnded` or `WorkerDied`; a worker that died is replaced by another
+    of a new name, which reports `WorkerReady`.
+    """
+
+    def idle_workers(self) -> tuple[str, ...]:
+        """Return the names of the workers that can take an order now."""
+        ...
+
+    def start(self, worker: str, order: WorkOrder) -> None:
+        """Give an idle worker its order."""
+        ...
+
+    def poll(self, *, timeout_s: float) -> list[Event]:
+        """Return what has happened, waiting at most `timeout_s` for the first news."""
+        ...
+
+    def withdraw(self, worker: str) -> None:
+        """Ask a worker to end its order after the frame in hand."""
+        ...
+
+    def kill(self, worker: str, *, reason: str) -> None:
+        """End a worker now, with whatever it holds; `WorkerDied` follows."""
+        ...
+
+    def close(self) -> None:
+        """End all workers and all that was started for them."""
+        ...

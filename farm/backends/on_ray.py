@@ -1,0 +1,334 @@
+"""The farm's workers as Ray actors: the only file of the project that imports Ray.
+
+Ray places and starts processes and tells when one dies. It holds nothing that may not be lost: actors are never
+restarted nor tasks retried by Ray (the ledger counts attempts; Ray's own retries would run a poison frame for ever),
+and only small records travel, one for each finished frame; pixels go to the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+
+from dvp_core.data.errors import DataError
+from farm.failures import failure_of
+from farm.tasks import AttemptEnded, Event, Record, Recorded, TaskFunction, WorkerDied, WorkerReady, WorkOrder
+
+WORKER_ENVIRONMENT: Mapping[str, str] = {
+    # Large arrays come and go with every frame; without these the kernel maps and zeroes their pages each time.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    # One worker a core: threads of two workers on one core slow both down.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+_OBJECT_STORE_BYTES = 80 << 20
+_MOST_STILLBIRTHS = 5
+_LONGEST_TEMPORARY_PATH = 40
+
+
+@dataclass(frozen=True)
+class WorkerNeeds:
+    """What one worker asks of a machine.
+
+    Attributes:
+        cpu_count: Cores; one torch thread runs on one core.
+        gpu_share: Part of a GPU; 0 keeps the worker off every GPU.
+    """
+
+    cpu_count: float = 1.0
+    gpu_share: float = 0.0
+
+
+class _Worker:
+    """The process that runs orders; it keeps nothing between them but what the task function caches."""
+
+    def __init__(self, task_function: TaskFunction) -> None:
+        self._task_function = task_function
+        self._withdrawn: set[int] = set()
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+    def run(self, order: WorkOrder) -> Iterator[Record]:
+        for record in self._task_function(order):
+            yield record
+            if order.attempt in self._withdrawn:
+                return
+
+    def withdraw(self, attempt: int) -> None:
+        self._withdrawn.add(attempt)
+
+
+@dataclass
+class _Actor:
+    """The driver's side of one worker: its handle, and what is awaited from it."""
+
+    handle: Any
+    born: Any
+    order: WorkOrder | None = None
+    records: Any = None
+    is_ready: bool = False
+    is_withdrawn: bool = False
+
+
+@dataclass
+class OnRay:
+    """A pool of worker actors on the cluster this process is connected to (see `local_cluster`, `joined_cluster`).
+
+    A worker that dies is replaced by another of a new name. Where workers die again and again before they are ready,
+    nothing is wrong with a frame but with the machine, and `poll` raises `DataError`.
+    """
+
+    task_function: TaskFunction
+    worker_count: int
+    needs: WorkerNeeds = field(default_factory=WorkerNeeds)
+    environment: Mapping[str, str] = field(default_factory=lambda: WORKER_ENVIRONMENT)
+    _actors: dict[str, _Actor] = field(default_factory=dict)
+    _news: list[Event] = field(default_factory=list)
+    _named_count: int = 0
+    _stillbirth_count: int = 0
+
+    def __post_init__(self) -> None:
+        for _ in range(self.worker_count):
+            self._add_worker()
+
+    def _add_worker(self) -> None:
+        self._named_count += 1
+        environment = dict(self.environment)
+        if self.needs.gpu_share == 0:
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, and the worker would see every GPU
+        make = ray.remote(
+            num_cpus=self.needs.cpu_count,
+            num_gpus=self.needs.gpu_share,
+            max_restarts=0,
+            max_task_retries=0,
+            concurrency_groups={"control": 1},
+            runtime_env={"env_vars": environment},
+        )
+        handle: Any = make(_Worker).remote(self.task_function)
+        self._actors[f"worker-{self._named_count:04d}"] = _Actor(handle, handle.process_id.remote())
+
+    def idle_workers(self) -> tuple[str, ...]:
+        """Return the workers that are ready and have no order."""
+        return tuple(name for name, actor in self._actors.items() if actor.is_ready and actor.order is None)
+
+    def start(self, worker: str, order: WorkOrder) -> None:
+        """Give an idle worker its order."""
+        actor = self._actors[worker]
+        actor.order, actor.is_withdrawn = order, False
+        actor.records = actor.handle.run.options(num_returns="streaming").remote(order)
+
+    def poll(self, *, timeout_s: float) -> list[Event]:
+        """Return what has happened, waiting at most `timeout_s` for the first news."""
+        awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
+        if self._news:
+            timeout_s = 0.0
+        if awaited:
+            ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
+            if not ready:
+                ready, _ = ray.wait(list(awaited), num_returns=1, timeout=timeout_s)
+            for item in ready:
+                self._hear(awaited[item])
+        else:
+            time.sleep(timeout_s)
+        news, self._news = self._news, []
+        return news
+
+    def _awaited(self, actor: _Actor) -> Any:
+        return actor.records if actor.is_ready else actor.born
+
+    def _hear(self, worker: str) -> None:
+        """Take one piece of news from a worker."""
+        actor = self._actors[worker]
+        try:
+            if not actor.is_ready:
+                self._news.append(WorkerReady(worker, ray.get(actor.born)))
+                actor.is_ready, self._stillbirth_count = True, 0
+                return
+            self._hear_record(worker, actor)
+        except RayActorError as error:
+            self._bury(worker, str(error))
+
+    def _hear_record(self, worker: str, actor: _Actor) -> None:
+        assert actor.order is not None
+        attempt = actor.order.attempt
+        try:
+            record: Any = ray.get(next(actor.records))
+            self._news.append(Recorded(worker, attempt, record))
+            return
+        except StopIteration:
+            ended = AttemptEnded(worker, attempt, "withdrawn" if actor.is_withdrawn else None)
+        except RayTaskError as error:
+            kind, message = failure_of(error.cause if isinstance(error.cause, Exception) else error)
+            ended = AttemptEnded(worker, attempt, kind, message)
+        actor.order = actor.records = None
+        self._news.append(ended)
+
+    def _bury(self, worker: str, reason: str) -> None:
+        """Forget a dead worker and start another; give up where none lives long enough to be ready."""
+        actor = self._actors.pop(worker)
+        if not actor.is_ready:
+            self._stillbirth_count += 1
+        if self._stillbirth_count >= _MOST_STILLBIRTHS:
+            raise DataError(f"no worker starts on this cluster ({reason})", remedy="see the logs of Ray's session")
+        self._news.append(WorkerDied(worker, actor.order.attempt if actor.order else None, reason))
+        self._add_worker()
+
+    def withdraw(self, worker: str) -> None:
+        """Ask a worker to end its order after the frame in hand."""
+        actor = self._actors[worker]
+        if actor.order is not None:
+            actor.is_withdrawn = True
+            actor.handle.withdraw.options(concurrency_group="control").remote(actor.order.attempt)
+
+    def kill(self, worker: str, *, reason: str) -> None:
+        """End a worker's process now and start another."""
+        actor = self._actors.get(worker)
+        if actor is not None:
+            ray.kill(actor.handle, no_restart=True)
+            self._bury(worker, reason)
+
+    def close(self) -> None:
+        """End all worker processes."""
+        for actor in self._actors.values():
+            ray.kill(actor.handle, no_restart=True)
+        self._actors.clear()
+
+
+@contextmanager
+def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
+    """Run a Ray cluster of this machine alone for as long as the block lasts; nothing of it remains afterwards.
+
+    It asks for a token like any other cluster, kept in a private folder that goes with it. The user's home is not
+    touched, there is no dashboard, and a killed driver takes all of Ray's processes with it.
+    """
+    base = tempfile.gettempdir()
+    if len(base) > _LONGEST_TEMPORARY_PATH:
+        base = "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="dvp-", dir=base))
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text(secrets.token_hex(32))
+    changes = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    try:
+        with _environment(changes | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}):
+            _reread_authentication()
+            _initialise(
+                address="local",
+                num_cpus=cpu_count,
+                num_gpus=gpu_count,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                _temp_dir=str(folder),
+            )
+            processes = _started_processes()
+            try:
+                yield
+            finally:
+                ray.shutdown()
+                for process in processes:
+                    process.wait()
+    finally:
+        _reread_authentication()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def joined_cluster(address: str) -> Iterator[None]:
+    """Be connected to a running cluster for as long as the block lasts; its token must be on and private.
+
+    Raises:
+        DataError: Token authentication is off, the token's file can be read by others, or nobody answers.
+    """
+    _require_private_token()
+    try:
+        _initialise(address=address)
+    except (ConnectionError, RayError, ValueError) as error:
+        raise DataError(
+            f"no Ray cluster can be joined there ({error})",
+            where=address,
+            remedy="start it with `ray start --head` and give every machine the same token",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _initialise(**options: Any) -> None:
+    ray.init(namespace="dvp-farm", log_to_driver=False, configure_logging=False, **options)
+
+
+def _reread_authentication() -> None:
+    """Make Ray look at the environment again: it keeps the mode and the token that it read first."""
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _started_processes() -> list[subprocess.Popen[bytes]]:
+    """Return the processes of the local cluster: Ray ends them at shutdown, but waits for only some of them."""
+    from ray._private import worker
+
+    node = worker._global_node
+    return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
+
+
+def _require_private_token() -> None:
+    """Refuse a cluster that anybody may command: Ray starts without authentication where nobody asked for it."""
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+        raise DataError(
+            "the environment does not ask for token authentication, so the cluster may be open to all",
+            where="RAY_AUTH_MODE",
+            remedy="start Ray and the farm head with RAY_AUTH_MODE=token and one token file",
+        )
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if not path.is_file():
+        raise DataError("the cluster's token is missing", where=path, remedy="copy it from the cluster's head")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise DataError("the cluster's token can be read by other users", where=path, remedy=f"chmod 600 {path}")
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a block: Ray reads them when it starts and hands them to its processes."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def process_ids(backend: OnRay, *, timeout_s: float = 10.0) -> dict[str, int]:
+    """Return the process of every idle worker, for operators and for tests that end one."""
+    pids: dict[str, int] = {}
+    for name, actor in backend._actors.items():
+        try:
+            pids[name] = ray.get(actor.born, timeout=timeout_s)
+        except (GetTimeoutError, RayActorError):
+            continue
+    return pids

@@ -1,0 +1,101 @@
+"""One job on this machine alone: ledger, scheduler and workers for as long as the job lasts, without HTTP.
+
+`dvp demo` and scripts use it; the parts are those of `dvp farm head`, so the frames are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from dvp_core.data.job import Job
+from dvp_core.data.progress import Progress, no_progress
+from farm.backends import Backend
+from farm.backends.on_this_machine import OnThisMachine
+from farm.ledger import Ledger
+from farm.recovery import requeue_lost_frames
+from farm.reports import job_report
+from farm.roots import Roots
+from farm.scheduler import Scheduler, SchedulerOptions
+from farm.states import ENDED_JOBS
+from farm.tasks import TaskFunction
+from farm.worker import run_order
+
+BackendName = Literal["ray", "this-machine"]
+
+
+def run_job(
+    job: Job,
+    *,
+    roots: Roots,
+    state_folder: Path | str,
+    workers: int = 2,
+    backend: BackendName = "ray",
+    progress: Progress = no_progress,
+    task_function: TaskFunction = run_order,
+    options: SchedulerOptions | None = None,
+) -> dict[str, Any]:
+    """Run one job to its end and return its report (see `reports.job_report`).
+
+    Started again after an interruption, it goes on where it stopped: the ledger in `state_folder` and the frames
+    themselves know what is done. A job that has ended before is returned as it is.
+
+    Args:
+        job: What to render.
+        roots: The folders that the job's paths name.
+        state_folder: Where the ledger is kept; one run at a time.
+        workers: Worker processes (`ray`) or orders under way in turn (`this-machine`).
+        backend: Where orders run.
+        progress: Told of every finished frame.
+        task_function: What runs an order.
+        options: Deadlines.
+    """
+    with Ledger(Path(state_folder) / "ledger.sqlite", clock=time.time) as ledger:
+        ledger.submit(job, owner="local")
+        ledger.recover()
+        requeue_lost_frames(ledger, roots)
+        with opened_backend(backend, workers=workers, task_function=task_function) as pool:
+            scheduler = Scheduler(ledger, pool, roots, options or SchedulerOptions())
+            _run_until(scheduler, lambda: ledger.job_state(job.id) in (*ENDED_JOBS, "paused"), job, progress)
+        return job_report(ledger, job.id)
+
+
+def _run_until(scheduler: Scheduler, is_over: Callable[[], bool], job: Job, progress: Progress) -> None:
+    total = len(job.frame_range)
+    told = -1
+    try:
+        while not is_over() or not scheduler.is_idle():
+            scheduler.step()
+            done = scheduler.ledger.finished_count(job.id)
+            if done != told:
+                progress("render", done, total)
+                told = done
+    finally:
+        scheduler.stop(message="the run was interrupted")
+
+
+@contextmanager
+def opened_backend(
+    name: BackendName, *, workers: int, task_function: TaskFunction, address: str | None = None
+) -> Iterator[Backend]:
+    """Yield a running backend and end its processes afterwards; `address` joins a Ray cluster, else one is made."""
+    if name == "this-machine":
+        reference = OnThisMachine(task_function, worker_count=workers, process_id=os.getpid())
+        try:
+            yield reference
+        finally:
+            reference.close()
+        return
+    from farm.backends import on_ray  # Ray takes half a second and is not needed by the reference
+
+    cluster = on_ray.joined_cluster(address) if address else on_ray.local_cluster(cpu_count=workers)
+    with cluster:
+        pool = on_ray.OnRay(task_function, workers)
+        try:
+            yield pool
+        finally:
+            pool.close()

@@ -1,0 +1,161 @@
+"""The scheduler: hands the ledger's next task to each idle worker and writes down what comes back.
+
+One call of `step` is one turn; whoever runs it (head, `run_job`, a test) owns the loop. All waiting is measured with
+the injected monotonic clock, so a jump of the wall clock ends nothing. The ledger decides about retries and states,
+the backend about processes; this file only knows deadlines.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dvp_core.pipeline.render_frames import FrameRecord
+from farm.backends import Backend
+from farm.ledger import Ledger
+from farm.roots import Roots
+from farm.tasks import AttemptEnded, Event, Recorded, WorkerDied, WorkOrder
+
+
+@dataclass(frozen=True)
+class SchedulerOptions:
+    """How long the scheduler waits for news of a worker before it ends it.
+
+    Attributes:
+        shortest_deadline_s: No frame is given less than this.
+        deadline_factor: Times the median of the job's frames.
+        warm_up_deadline_s: For a worker's first frame of a job, which loads the generator.
+        file_deadline_s: For a task without frames: manifest, contact sheet, movie.
+        withdraw_patience_s: How long a cancelled frame may go on before its worker is ended.
+    """
+
+    shortest_deadline_s: float = 30.0
+    deadline_factor: float = 10.0
+    warm_up_deadline_s: float = 300.0
+    file_deadline_s: float = 3600.0
+    withdraw_patience_s: float = 5.0
+
+
+@dataclass
+class _Running:
+    """An order under way and when it was last heard of, in seconds of the monotonic clock."""
+
+    order: WorkOrder
+    heard_s: float
+    withdrawn_s: float | None = None
+    is_ending: bool = False
+
+
+@dataclass
+class Scheduler:
+    """The running orders of one ledger on one backend."""
+
+    ledger: Ledger
+    backend: Backend
+    roots: Roots
+    options: SchedulerOptions = field(default_factory=SchedulerOptions)
+    clock: Callable[[], float] = time.monotonic
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _seconds: dict[str, deque[float]] = field(default_factory=dict)
+    _warm: set[tuple[str, str]] = field(default_factory=set)
+    _overdue: set[str] = field(default_factory=set)
+    is_draining: bool = False
+
+    def step(self, *, timeout_s: float = 0.2) -> None:
+        """Take in the news, end what is overdue or unwanted, and give every idle worker its next order."""
+        news = self.backend.poll(timeout_s=timeout_s)
+        if news:
+            with self.ledger.batch():
+                for event in news:
+                    self._apply(event)
+        self._withdraw_unwanted()
+        self._end_overdue()
+        if not self.is_draining:
+            self._hand_out()
+
+    def is_idle(self) -> bool:
+        """Say whether no order is under way."""
+        return not self._running
+
+    def stop(self, *, message: str) -> None:
+        """Take every order back without charge, so that another start goes on with them."""
+        with self.ledger.batch():
+            for running in self._running.values():
+                self.ledger.end_attempt(running.order.attempt, failure="withdrawn", message=message)
+        self._running.clear()
+
+    def _hand_out(self) -> None:
+        for worker in self.backend.idle_workers():
+            order = self.ledger.next_order(worker=worker, roots=self.roots)
+            if order is None:
+                return
+            self._running[worker] = _Running(order, self.clock())
+            self.backend.start(worker, order)
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event, Recorded):
+            self._note(event)
+        elif isinstance(event, AttemptEnded):
+            self._running.pop(event.worker, None)
+            self.ledger.end_attempt(event.attempt, failure=event.failure, message=event.message)
+        elif isinstance(event, WorkerDied):
+            self._bury(event)
+
+    def _note(self, event: Recorded) -> None:
+        running = self._running.get(event.worker)
+        if running is None or running.order.attempt != event.attempt:
+            return
+        running.heard_s = self.clock()
+        self.ledger.record(event.attempt, event.record)
+        if isinstance(event.record, FrameRecord):
+            self._warm.add((event.worker, running.order.job_id))
+            if not event.record.is_reused:
+                self._seconds.setdefault(running.order.job_id, deque(maxlen=200)).append(event.record.seconds)
+
+    def _bury(self, event: WorkerDied) -> None:
+        running = self._running.pop(event.worker, None)
+        self._warm = {pair for pair in self._warm if pair[0] != event.worker}
+        is_overdue = event.worker in self._overdue
+        self._overdue.discard(event.worker)
+        if running is None:
+            return
+        is_withdrawn = running.withdrawn_s is not None
+        failure = "withdrawn" if is_withdrawn else "deadline" if is_overdue else "died"
+        message = f"worker {event.worker} ended: {event.message}"
+        self.ledger.end_attempt(running.order.attempt, failure=failure, message=message)
+
+    def _withdraw_unwanted(self) -> None:
+        if not self._running:
+            return
+        unwanted = set(self.ledger.unwanted_attempts())
+        for worker, running in list(self._running.items()):
+            if running.order.attempt not in unwanted:
+                continue
+            if running.withdrawn_s is None:
+                running.withdrawn_s = self.clock()
+                self.backend.withdraw(worker)
+            elif not running.is_ending and self.clock() - running.withdrawn_s > self.options.withdraw_patience_s:
+                running.is_ending = True
+                self.backend.kill(worker, reason="its job was cancelled")
+
+    def _end_overdue(self) -> None:
+        for worker, running in list(self._running.items()):
+            silent_s = self.clock() - running.heard_s
+            if not running.is_ending and silent_s > self.deadline_s(worker, running.order):
+                running.is_ending = True
+                self._overdue.add(worker)
+                self.backend.kill(worker, reason=f"no news for {silent_s:.0f} s")
+
+    def deadline_s(self, worker: str, order: WorkOrder) -> float:
+        """Return how long this worker may be silent over this order."""
+        if order.task.kind != "render":
+            return self.options.file_deadline_s
+        if (worker, order.job_id) not in self._warm:
+            return self.options.warm_up_deadline_s
+        measured = self._seconds.get(order.job_id)
+        if not measured:
+            return self.options.warm_up_deadline_s
+        return max(self.options.shortest_deadline_s, self.options.deadline_factor * statistics.median(measured))

@@ -1,0 +1,111 @@
+"""The nouns of the farm: a task, the order a worker gets for it, and what comes back.
+
+They hold no behaviour and import neither a database nor Ray, so that the compiler, the ledger, the scheduler and both
+backends can share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dvp_core.data.job import Job
+from dvp_core.pipeline.render_frames import FrameRecord
+from farm.roots import Roots
+
+TaskKind = Literal["render", "manifest", "contact_sheet", "movie"]
+FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work of a job: a chunk of frames, or a file made from all of them.
+
+    `frames` are the plate's numbers in the order they shall run; `reads` are the frames of passes that the task opens
+    (its frames and the windows before them). `after` names the tasks that must have succeeded.
+    """
+
+    name: str
+    kind: TaskKind
+    frames: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FinishedFrame:
+    """What the ledger knows of a finished frame, as the manifest names it."""
+
+    frame: int
+    key: str
+    sha256: str
+    worker: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WorkOrder:
+    """All that a worker needs for one attempt at one task; small, and free of pixels.
+
+    `frames` are those of the task that are still to be done; `finished` is filled for tasks that describe the frames.
+    """
+
+    attempt: int
+    job_id: str
+    job: Job
+    task: Task
+    frames: tuple[int, ...]
+    roots: Roots
+    finished: tuple[FinishedFrame, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file that a task has published, relative to the job's output folder."""
+
+    name: str
+    sha256: str
+
+
+Record = FrameRecord | FileRecord
+TaskFunction = Callable[[WorkOrder], Iterator[Record]]
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """A worker has started and takes orders."""
+
+    worker: str
+    process_id: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An attempt has finished a frame or a file and goes on."""
+
+    worker: str
+    attempt: int
+    record: Record
+
+
+@dataclass(frozen=True)
+class AttemptEnded:
+    """An attempt has come to its end: `failure` is None where it did all it was asked for."""
+
+    worker: str
+    attempt: int
+    failure: FailureKind | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """A worker is gone, and with it the attempt it was busy with (None where it was idle)."""
+
+    worker: str
+    attempt: int | None
+    message: str
+
+
+Event = WorkerReady | Recorded | AttemptEnded | WorkerDied

@@ -1,0 +1,120 @@
+"""The task function: runs one order in whatever process it is called, and yields a record for each thing it published.
+
+Both backends call `run_order` and nothing else, so the laptop and the farm cannot differ. It keeps the generators it
+has loaded, because loading one takes longer than a frame; everything else is opened again for each order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import sha256_of_file
+from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
+from farm.tasks import FileRecord, Record, WorkOrder
+
+_KEPT_GENERATORS = 2
+
+
+def run_order(order: WorkOrder) -> Iterator[Record]:
+    """Run one order: render its frames in their order, or make the one file it asks for."""
+    if order.task.kind == "render":
+        yield from _render(order)
+        return
+    makers = {"manifest": _make_manifest, "contact_sheet": _make_contact_sheet, "movie": _make_movie}
+    yield from makers[order.task.kind](order)
+
+
+def _render(order: WorkOrder) -> Iterator[Record]:
+    check_inputs(order)
+    shot = _opened_shot(order)
+    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.job.output))
+
+
+def check_inputs(order: WorkOrder) -> None:
+    """Refuse a generator or consent record that is no longer the one the job was submitted with."""
+    for field in ("generator", "consent"):
+        expected, path = order.job.inputs_sha256.get(field), getattr(order.job, field)
+        if expected is None or path is None:
+            continue
+        local = order.roots.resolve(path)
+        if _sha256(str(local), *_stamp(local)) != expected:
+            raise DataError(
+                f"the {field} is not the one the job was submitted with", where=local, remedy="submit the job again"
+            )
+
+
+def _opened_shot(order: WorkOrder) -> Shot:
+    """Open the passes anew, for they may have been exported again, and the generator where its file has changed."""
+    generator = order.roots.resolve(order.job.generator)
+    kept = _kept_shot(str(order.roots.resolve(order.job.passes)), str(generator), *_stamp(generator))
+    return kept.reopened(order.roots.resolve(order.job.passes))
+
+
+@lru_cache(maxsize=_KEPT_GENERATORS)
+def _kept_shot(passes: str, generator: str, size_bytes: int, changed_ns: int) -> Shot:
+    del size_bytes, changed_ns  # part of the cache's key: a file that changed is loaded again
+    return open_shot(passes, generator, device=_device())
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: str, size_bytes: int, changed_ns: int) -> str:
+    del size_bytes, changed_ns
+    return sha256_of_file(path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from error
+    return status.st_size, status.st_mtime_ns
+
+
+def _device() -> str:
+    """Return the GPU where this worker was given one, else the CPU with one thread: workers are one per core."""
+    import torch
+
+    if torch.cuda.is_available() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        return "cuda"
+    torch.set_num_threads(1)
+    return "cpu"
+
+
+def _make_manifest(order: WorkOrder) -> Iterator[Record]:
+    folder = _folder(order)
+    consent = None if order.job.consent is None else order.roots.resolve(order.job.consent)
+    listed = [ListedFrame(item.frame, item.key, item.sha256, item.worker, item.seconds) for item in order.finished]
+    for path in publish_job_files(order.job, listed, output=order.roots.resolve(order.job.output), consent=consent):
+        yield _file_record(folder, path)
+
+
+def _make_contact_sheet(order: WorkOrder) -> Iterator[Record]:
+    consent = None if order.job.consent is None else order.roots.resolve(order.job.consent)
+    frames = [item.frame for item in order.finished]
+    path = publish_contact_sheet(frames, output=order.roots.resolve(order.job.output), consent=consent)
+    yield _file_record(_folder(order), path)
+
+
+def _make_movie(order: WorkOrder) -> Iterator[Record]:
+    job, roots = order.job, order.roots
+    path = publish_shot_movie(
+        [item.frame for item in order.finished],
+        output=roots.resolve(job.output),
+        plate=None if job.plate is None else roots.resolve(job.plate),
+        consent=None if job.consent is None else roots.resolve(job.consent),
+    )
+    yield _file_record(_folder(order), path)
+
+
+def _folder(order: WorkOrder) -> Path:
+    return order.roots.resolve(order.job.output).parent
+
+
+def _file_record(folder: Path, path: Path) -> FileRecord:
+    return FileRecord(path.relative_to(folder).as_posix(), sha256_of_file(path))
