@@ -36,7 +36,7 @@ ROOMS = {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
             *("compose", "trust", "evaluate", "actor"),
         },
-        {"numpy"},
+        {"numpy", "cv2"},
     ),
     "dvp_core/cli": ({"pipeline", "data"}, {"tyro", "rich"}),
     "farm": (

@@ -1,0 +1,42 @@
+"""`dvp compose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dvp_core.cli.arguments import Input, Output, consent_of
+from dvp_core.cli.progress import shown_progress
+from dvp_core.pipeline.movie import compose_movie
+
+
+def compose(
+    frames: Input,
+    output: Output,
+    *,
+    passes: Path,
+    clip: Path,
+    unedited: Path | None = None,
+    consent: Path | None = None,
+) -> dict[str, Any]:
+    """Set rendered frames into the whole plate and make a labelled movie with the plate's sound.
+
+    Args:
+        frames: Folder of frame.####.png.
+        output: The movie: .mp4, .mov or .mkv.
+        passes: Folder of the passes the frames were rendered from.
+        clip: The plate.
+        unedited: Folder of the passes before the edit; give it where the head was moved.
+        consent: Consent record to name in the label.
+    """
+    with shown_progress() as progress:
+        movie = compose_movie(
+            frames,
+            passes,
+            output,
+            plate=clip,
+            unedited=unedited,
+            consent=consent_of(consent),
+            progress=progress,
+        )
+    return {"movie": str(movie)}

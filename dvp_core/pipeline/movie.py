@@ -1,0 +1,164 @@
+"""Frames to the composed, labelled movie: generated squares set into their plates, with the plate's sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from dvp_core.compose import compose_frame
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.consent import consent_sha256
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.passes import PassSource
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.passes import PassFolder
+from dvp_core.pipeline.render_frames import frame_path
+from dvp_core.trust import Label, PublishedMovie, publish_movie
+from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image
+
+STAGE = "compose"
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Generated frames on disk.
+
+    Attributes:
+        template: Their path with one run of `#`.
+        frames: Their plate numbers.
+    """
+
+    template: Path
+    frames: FrameRange
+
+    def read(self, frame: int) -> np.ndarray:
+        """Return one generated square, (R, R, 3) uint8."""
+        return read_image(frame_path(self.template, frame))
+
+
+def make_movie(
+    template: Path | str,
+    output: Path | str,
+    *,
+    frames: FrameRange,
+    passes: Path | str | None = None,
+    unedited: Path | str | None = None,
+    plate: Path | str | None = None,
+    fps: Fraction | None = None,
+    consent: Path | str | None = None,
+    progress: Progress = no_progress,
+) -> PublishedMovie:
+    """Publish the movie of a rendered shot.
+
+    With plate and passes the squares are set into the plate; with a plate alone the bare squares get its sound and
+    rate; with neither they run at `fps`.
+
+    Args:
+        template: Path of the generated frames with one run of `#`.
+        output: Final name: .mp4, .mov or .mkv.
+        frames: Plate frames to show.
+        passes: Folder of the passes the frames were generated from.
+        unedited: Folder of the passes before the edit, so that the place the face has left is replaced too.
+        plate: The clip, for its pictures, sound and rate.
+        fps: Rate of the movie; the plate's where there is one.
+        consent: Consent record to name in the label.
+        progress: Told after every frame.
+    """
+    squares = Squares(Path(template), frames)
+    source = None if plate is None else open_clip(plate, fps=fps)
+    label = Label(
+        is_plate_kept=source is not None and passes is not None,
+        plate=Path(plate) if plate is not None and Path(plate).is_file() else None,
+        consent_sha256=consent_sha256(consent),
+    )
+    if source is None:
+        return publish_movie(
+            output, _told(squares, _bare(squares), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
+        )
+    _check_frames(frames, source)
+    pictures = _bare(squares)
+    if passes is not None:
+        before = None if unedited is None else PassFolder(unedited)
+        pictures = _composed(squares, source, PassFolder(passes), before)
+    is_continuous = frames == FrameRange.span(frames.first, frames.last)
+    return publish_movie(
+        output,
+        _told(squares, pictures, progress),
+        fps=source.clip.fps,
+        label=label,
+        sound=plate_sound(source, frames.first - source.clip.start_frame) if is_continuous else None,
+        pixel_aspect=source.clip.pixel_aspect,
+    )
+
+
+def rendered_frames(folder: Path | str, name: str = "frame.####.png") -> FrameRange:
+    """Return the numbers of the frames that stand in a folder.
+
+    Raises:
+        DataError: There are none.
+    """
+    prefix, suffix = name.split("#", 1)[0], name.rsplit("#", 1)[1]
+    numbers = [
+        path.name.removeprefix(prefix).removesuffix(suffix)
+        for path in Path(folder).glob(f"{prefix}*{suffix}")
+        if not path.name.startswith(".")
+    ]
+    if not any(number.isdigit() for number in numbers):
+        raise DataError(f"holds no {name}", where=folder, remedy="Render the frames first")
+    return FrameRange.of(int(number) for number in numbers if number.isdigit())
+
+
+def compose_movie(
+    frames_folder: Path | str,
+    passes: Path | str,
+    output: Path | str,
+    *,
+    plate: Path | str,
+    unedited: Path | str | None = None,
+    consent: Path | str | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Set all frames of a folder into their plates and publish the movie; see `make_movie`."""
+    movie = make_movie(
+        Path(frames_folder) / "frame.####.png",
+        output,
+        frames=rendered_frames(frames_folder),
+        passes=passes,
+        unedited=unedited,
+        plate=plate,
+        consent=consent,
+        progress=progress,
+    )
+    return movie.path
+
+
+def _check_frames(frames: FrameRange, source: FrameSource) -> None:
+    outside = [frame for frame in frames if frame not in source.clip.frames]
+    if outside:
+        raise DataError(f"frame {outside[0]} lies outside the clip's {source.clip.frames}", where=source.clip.file_name)
+
+
+def _told(squares: Squares, pictures: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
+    for done, picture in enumerate(pictures, start=1):
+        yield picture
+        progress(STAGE, done, len(squares.frames))
+
+
+def _bare(squares: Squares) -> Iterator[np.ndarray]:
+    for frame in squares.frames:
+        yield squares.read(frame)
+
+
+def _composed(
+    squares: Squares, source: FrameSource, passes: PassSource, unedited: PassSource | None
+) -> Iterator[np.ndarray]:
+    for frame in squares.frames:
+        pass_frame = passes.read(frame)
+        plate = source.read(frame - source.clip.start_frame)
+        before = None if unedited is None else unedited.read(frame)
+        yield compose_frame(plate, squares.read(frame), pass_frame, pass_frame.crop, unedited=before)

@@ -1,0 +1,52 @@
+"""Passes to frames in this process: `dvp render`. The farm renders the same bytes by the same function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dvp_core.data.consent import consent_sha256
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.pipeline.render_frames import FrameRecord, frame_path, open_shot, render_frames
+from dvp_core.trust import Label, publish_frame_list
+
+STAGE = "render"
+FRAME_NAME = "frame.####.png"
+
+
+def render_shot(
+    passes: Path | str,
+    generator: Path | str,
+    output: Path | str,
+    *,
+    frames: FrameRange | None = None,
+    consent: Path | str | None = None,
+    device: str = "cpu",
+    progress: Progress = no_progress,
+) -> list[FrameRecord]:
+    """Render frames into a folder as `frame.####.png` with a signed list beside them; finished frames are kept.
+
+    Args:
+        passes: Folder of pass files.
+        generator: The `*.safetensors`.
+        output: Folder of the frames.
+        frames: Plate frames to render; all of the passes where not given.
+        consent: Consent record to name in the list.
+        device: "cpu" or "cuda".
+        progress: Told after every frame.
+    """
+    shot = open_shot(passes, generator, device=device)
+    wanted = shot.passes.frames if frames is None else frames
+    template = Path(output) / FRAME_NAME
+    records = []
+    progress(STAGE, 0, len(wanted))
+    for record in render_frames(shot, wanted.numbers, output=template):
+        records.append(record)
+        progress(STAGE, len(records), len(wanted))
+    label = Label(
+        is_plate_kept=False,
+        consent_sha256=consent_sha256(consent),
+        inputs_sha256={"generator": shot.generator_sha256},
+    )
+    publish_frame_list(output, [frame_path(template, record.frame) for record in records], label=label)
+    return sorted(records, key=lambda record: record.frame)
