@@ -1,0 +1,14 @@
+"""What a face model does: evaluation, posing, importers and the built-in face."""
+
+from dvp_core.face.evaluation import evaluate, landmarks_68, rotate_eyes, vertex_normals
+from dvp_core.face.import_ict import import_ict
+from dvp_core.face.posing import pose_vertices
+
+__all__ = [
+    "evaluate",
+    "import_ict",
+    "landmarks_68",
+    "pose_vertices",
+    "rotate_eyes",
+    "vertex_normals",
+]

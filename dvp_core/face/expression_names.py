@@ -1,0 +1,87 @@
+"""The canonical expression names (ARKit's 52) and the mapping of other spellings onto them.
+
+ARKit's names are camelCase with `Left` and `Right` of the subject. ICT-FaceKit splits `browInnerUp` and `cheekPuff`
+into two sides and has no `tongueOut`; the split names stay, and a caller that has ARKit's single one drives both.
+"""
+
+from __future__ import annotations
+
+ARKIT_52: tuple[str, ...] = (
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
+    "eyeLookDownLeft",
+    "eyeLookDownRight",
+    "eyeLookInLeft",
+    "eyeLookInRight",
+    "eyeLookOutLeft",
+    "eyeLookOutRight",
+    "eyeLookUpLeft",
+    "eyeLookUpRight",
+    "eyeSquintLeft",
+    "eyeSquintRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthClose",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthFunnel",
+    "mouthLeft",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthPucker",
+    "mouthRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+    "tongueOut",
+)
+
+SPLIT_NAMES: dict[str, tuple[str, str]] = {
+    "browInnerUp": ("browInnerUpLeft", "browInnerUpRight"),
+    "cheekPuff": ("cheekPuffLeft", "cheekPuffRight"),
+}
+
+_SIDES = {"_L": "Left", "_R": "Right", "_l": "Left", "_r": "Right"}
+
+
+def canonical_name(name: str) -> str:
+    """The camelCase spelling of an expression name: `mouthSmile_L`, `MouthSmileLeft`, `!ex-mouthSmile_L` alike."""
+    plain = name.strip().removeprefix("!ex-").removeprefix("!ex_")
+    for ending, side in _SIDES.items():
+        if plain.endswith(ending):
+            plain = plain[: -len(ending)] + side
+    return plain[:1].lower() + plain[1:]
+
+
+def mirrored_name(name: str) -> str:
+    """The name of the shape on the other side; the name itself for shapes of the middle."""
+    if name.endswith("Left"):
+        return name.removesuffix("Left") + "Right"
+    if name.endswith("Right"):
+        return name.removesuffix("Right") + "Left"
+    return name
