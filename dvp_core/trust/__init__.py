@@ -1,0 +1,23 @@
+"""Labels, consent and verification: the one writer of outputs, and the one reader that judges them."""
+
+from dvp_core.trust.keys import keys_status
+from dvp_core.trust.label import Label
+from dvp_core.trust.publish import (
+    PublishedMovie,
+    publish_frame,
+    publish_frame_list,
+    publish_movie,
+    publish_still,
+    read_frame_key,
+)
+
+__all__ = [
+    "Label",
+    "PublishedMovie",
+    "keys_status",
+    "publish_frame",
+    "publish_frame_list",
+    "publish_movie",
+    "publish_still",
+    "read_frame_key",
+]
