@@ -1,6 +1,7 @@
 """The whole line in one run: track, train, edit in Blender, render on the farm, compose.
 
-On the built-in actor or a user's clip. Blender and the farm run as the commands a user would run, in processes of their own.
+On the built-in actor or a user's clip. Blender and the farm run as the commands a user would run,
+in processes of their own.
 """
 
 from __future__ import annotations

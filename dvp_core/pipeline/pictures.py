@@ -35,7 +35,7 @@ def rig_picture(plate_square: np.ndarray, pass_frame: PassFrame) -> np.ndarray:
 
 
 def _normals(pass_frame: PassFrame) -> np.ndarray:
-    """Return (R, R, 3) unit normals towards the camera from the depth image; the focal length only scales the relief."""
+    """Return (R, R, 3) unit normals towards the camera from the depth image; a focal length would only scale it."""
     depth = cv2.GaussianBlur(pass_frame.depth, (0, 0), 0.7)
     typical_m = float(np.median(pass_frame.depth[pass_frame.mask > 0])) if pass_frame.mask.any() else 1.0
     relief = 4.0 * len(depth) / max(typical_m, 1e-6)

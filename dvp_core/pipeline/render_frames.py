@@ -126,6 +126,14 @@ def frame_key(shot: Shot, frame: int) -> str:
     return sha256_of_bytes(canonical_json(content))
 
 
+def missing_passes(passes: Path | str, frames: FrameRange) -> FrameRange:
+    """Return those of `frames` that a folder of passes does not hold; no file is opened."""
+    from dvp_core.passes import PassFolder
+
+    present = PassFolder(passes).frames
+    return FrameRange.of(frame for frame in frames if frame not in present)
+
+
 def frame_path(template: Path | str, frame: int) -> Path:
     """Return the path of one frame: the template's run of `#` replaced by the zero-padded number."""
     folder, name = Path(template).parent, Path(template).name
