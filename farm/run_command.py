@@ -1,0 +1,58 @@
+"""`dvp farm run`: one job on this machine, without a head. The frames are those the farm would give."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.job import read_job
+from dvp_core.data.progress import Progress
+from dvp_core.pipeline.children import PROGRESS_AS_JSON, PROGRESS_VARIABLE, progress_line
+from farm.local import run_job
+from farm.roots import Roots
+
+
+def run_here(
+    job: tyro.conf.Positional[Path],
+    *,
+    root: Annotated[list[str], tyro.conf.UseAppendAction],
+    workers: int = 2,
+    backend: Literal["ray", "this-machine"] = "ray",
+    state: Path = Path(".farm"),
+) -> dict[str, Any]:
+    """Run one job on this machine, without a farm head.
+
+    Args:
+        job: The `job.json`.
+        root: A folder that the job's paths name, such as shots=/mnt/shots; give it once for each.
+        workers: Worker processes.
+        backend: ray for workers in processes of their own; this-machine for one after the other in this one.
+        state: Folder of the ledger; a second run goes on from it.
+    """
+    report = run_job(
+        read_job(job),
+        roots=Roots.parse(root),
+        state_folder=state,
+        workers=workers,
+        backend=backend,
+        progress=_spoken_progress(),
+    )
+    if report["state"] != "completed":
+        raise DataError(f"ended as {report['state']}: {report['message']}", where=f"job {report['id']}")
+    return report
+
+
+def _spoken_progress() -> Progress:
+    is_child = os.environ.get(PROGRESS_VARIABLE) == PROGRESS_AS_JSON
+
+    def tell(stage: str, done: int, total: int) -> None:
+        line = progress_line(stage, done, total) if is_child else f"{stage}: {done}/{total}\n"
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+    return tell
