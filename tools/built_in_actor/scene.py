@@ -1,0 +1,152 @@
+"""The whole scene of the built-in actor, posed and rendered frame by frame with Cycles on the CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from dvp_core.actor import ActorTruth
+from dvp_core.data.camera import Camera
+from dvp_core.data.face_model import FaceModel
+from dvp_core.face.evaluation import evaluate
+from dvp_core.maths.frames import BLENDER_WORLD_FROM_CAMERA, OPENGL_CAMERA_FROM_CAMERA
+from dvp_core.maths.rigid import camera_from_head
+from tools.built_in_actor.hair import (
+    FaceHair,
+    build_brows,
+    build_hair,
+    build_lashes,
+    pose_face_hair,
+    scalp_weight,
+)
+from tools.built_in_actor.meshes import set_vertex_colours
+from tools.built_in_actor.person import Head, build_head, pose_head, to_blender
+from tools.built_in_actor.room import build_camera, build_lamps, build_sweater, build_wall
+
+WALL_DISTANCE_M = 2.0
+COLLAR_ABOVE_NECK_END_M = 0.028
+FOLLOWING = 0.35
+"""Part of the head's shift that the shoulders follow."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What has to be posed for each frame."""
+
+    truth: ActorTruth
+    head: Head
+    face_hair: tuple[FaceHair, ...]
+    sweater: bpy.types.Object
+    sweater_rest_m: np.ndarray
+    eyes_rest_m: np.ndarray
+
+
+def build_scene(model: FaceModel, truth: ActorTruth, camera: Camera, *, sample_count: int) -> Scene:
+    """Return the scene at rest.
+
+    Args:
+        model: The face model that the truth's numbers are for.
+        truth: The performance.
+        camera: The clip's camera, or the same one at another picture size.
+        sample_count: Cycles' samples a pixel.
+    """
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    _set_render(sample_count)
+    build_camera(camera)
+    head = build_head(model, truth)
+    rest = evaluate(model, identity=truth.identity)
+    scalp = scalp_weight(model, rest)
+    _darken_scalp(head, truth, scalp)
+    build_hair(model, rest, head.face)
+    face_hair = (build_brows(model, rest, head.face), build_lashes(model, rest, head.face))
+    eyes_rest_m = _eyes_camera(truth, model).mean(axis=0)
+    build_wall(WALL_DISTANCE_M)
+    build_lamps(eyes_rest_m)
+    sweater = build_sweater()
+    return Scene(truth, head, face_hair, sweater, _collar_m(model, rest, truth, eyes_rest_m), eyes_rest_m)
+
+
+def pose(scene: Scene, frame: int) -> None:
+    """Put everything into the pose of a frame (from 0)."""
+    vertices = pose_head(scene.head, scene.truth, frame)
+    for hair in scene.face_hair:
+        pose_face_hair(hair, vertices)
+    eyes = _eyes_camera(scene.truth, scene.head.model)[frame]
+    follow = FOLLOWING * np.array([1.0, 0.4, 0.5]) * (eyes - scene.eyes_rest_m)
+    breath = np.array([0.0, -0.0018 * np.sin(2 * np.pi * frame / float(scene.truth.fps) / 3.7), 0.0])
+    place = np.eye(4)
+    place[:3, 3] = BLENDER_WORLD_FROM_CAMERA @ (scene.sweater_rest_m + follow + breath)
+    scene.sweater.matrix_world = Matrix(place.tolist())
+
+
+def render_still(path: Path) -> None:
+    """Render the scene as it stands to a PNG."""
+    bpy.context.scene.render.filepath = str(path)
+    with _quiet():
+        bpy.ops.render.render(write_still=True)
+
+
+def _set_render(sample_count: int) -> None:
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_percentage = 100
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGB"
+    scene.render.use_persistent_data = True
+    # Plain sRGB: a film-like curve would make the light unknowable.
+    scene.view_settings.view_transform = "Standard"
+    scene.cycles.device = "CPU"
+    scene.cycles.samples = sample_count
+    scene.cycles.use_denoising = True
+    scene.cycles.seed = 1
+    scene.cycles.max_bounces = 4
+
+
+def _darken_scalp(head: Head, truth: ActorTruth, scalp: np.ndarray) -> None:
+    """Tint the skin under the hair, so that it does not shine through."""
+    mesh = head.face.data
+    assert isinstance(mesh, bpy.types.Mesh)
+    mesh.color_attributes.remove(mesh.color_attributes["reflectance"])
+    tint = truth.reflectance * (1.0 - 0.75 * scalp[:, None]) + 0.75 * scalp[:, None] * np.array([0.05, 0.03, 0.02])
+    set_vertex_colours(head.face, "reflectance", tint)
+
+
+def _eyes_camera(truth: ActorTruth, model: FaceModel) -> np.ndarray:
+    """Return the middle between the eyes (F, 3) in camera space."""
+    middle = model.baked(truth.identity).eye_centers.mean(axis=0)[None]
+    poses = zip(truth.head_rotation_wxyz, truth.head_translation_m, strict=True)
+    return np.concatenate([camera_from_head(rotation, translation, middle) for rotation, translation in poses])
+
+
+def _collar_m(model: FaceModel, rest: np.ndarray, truth: ActorTruth, eyes_camera: np.ndarray) -> np.ndarray:
+    """Return where the sweater's origin stands at rest, in camera space: at the lower end of the neck."""
+    skin = rest[model.region("face", "head", "neck")]
+    end = skin[:, 1].min()
+    ring = skin[skin[:, 1] < end + 0.015]
+    middle_head = np.array([0.0, end + COLLAR_ABOVE_NECK_END_M, 0.5 * (ring[:, 2].min() + ring[:, 2].max())])
+    from_eyes = middle_head - model.baked(truth.identity).eye_centers.mean(axis=0)
+    return eyes_camera + OPENGL_CAMERA_FROM_CAMERA @ from_eyes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Cycles' report of every step off the terminal."""
+    own = os.dup(1)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    try:
+        yield
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
+        os.close(nothing)
+
+
+__all__ = ["Scene", "build_scene", "pose", "render_still", "to_blender"]
