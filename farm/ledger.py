@@ -24,6 +24,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict, job_to_dict
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.compile import compile_job
+from farm.errors import ConflictError, UnknownJobError
 from farm.ledger_file import connect, lock_exclusively
 from farm.roots import Roots
 from farm.settlement import (
@@ -120,7 +121,7 @@ class Ledger:
             known = database.execute("SELECT content FROM jobs WHERE id = ?", (job.id,)).fetchone()
             if known is not None:
                 if known["content"] != content:
-                    raise DataError(
+                    raise ConflictError(
                         "the id already stands for another job", where=f"job {job.id}", remedy="use a new id"
                     )
                 return False
@@ -137,7 +138,7 @@ class Ledger:
         rows = database.execute("SELECT id, content FROM jobs WHERE state IN ('queued', 'active', 'paused')")
         for row in rows:
             if json.loads(row["content"])["output"] == job.output:
-                raise DataError(
+                raise ConflictError(
                     f"the unfinished job {row['id']} writes to the same output",
                     where=job.output,
                     remedy="cancel it, wait for it, or choose another output",
@@ -297,7 +298,7 @@ class Ledger:
     def _job_row(self, job_id: str) -> sqlite3.Row:
         rows = self.rows("SELECT * FROM jobs WHERE id = ?", job_id)
         if not rows:
-            raise DataError("no such job", where=f"job {job_id[:64]}", remedy="`dvp farm list` shows the jobs")
+            raise UnknownJobError("no such job", where=f"job {job_id[:64]}", remedy="`dvp farm list` shows the jobs")
         return rows[0]
 
     def finished_frames(self, job_id: str) -> tuple[FinishedFrame, ...]:

@@ -80,6 +80,14 @@ class Scheduler:
         """Say whether no order is under way."""
         return not self._running
 
+    def withdraw_all(self) -> None:
+        """Hand out nothing more and ask every worker to end after the frame in hand."""
+        self.is_draining = True
+        for worker, running in self._running.items():
+            if running.withdrawn_s is None:
+                running.withdrawn_s = self.clock()
+                self.backend.withdraw(worker)
+
     def stop(self, *, message: str) -> None:
         """Take every order back without charge, so that another start goes on with them."""
         with self.ledger.batch():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from dvp_core.data.errors import DataError
+from farm.errors import ConflictError
 
 JobState = Literal["queued", "active", "paused", "completed", "failed", "cancelled"]
 TaskState = Literal["queued", "active", "completed", "failed", "cancelled"]
@@ -54,7 +54,9 @@ ACTION_FROM: dict[JobAction, frozenset[JobState]] = {
 
 
 def check_action(action: JobAction, state: JobState, job_id: str) -> None:
-    """Raise `DataError` where a user may not do this to a job in that state."""
+    """Raise `ConflictError` where a user may not do this to a job in that state."""
     if state not in ACTION_FROM[action]:
         allowed = ", ".join(sorted(ACTION_FROM[action]))
-        raise DataError(f"cannot {action} a job that is {state}", where=f"job {job_id}", remedy=f"it must be {allowed}")
+        raise ConflictError(
+            f"cannot {action} a job that is {state}", where=f"job {job_id}", remedy=f"it must be {allowed}"
+        )

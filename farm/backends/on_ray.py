@@ -113,7 +113,7 @@ class OnRay:
         environment = dict(self.environment)
         if self.needs.gpu_share == 0:
             environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, and the worker would see every GPU
-        make = ray.remote(
+        make: Any = ray.remote(  # pyright: ignore[reportCallIssue]
             num_cpus=self.needs.cpu_count,
             num_gpus=self.needs.gpu_share,
             max_restarts=0,
@@ -277,7 +277,7 @@ def _initialise(**options: Any) -> None:
 
 def _reread_authentication() -> None:
     """Make Ray look at the environment again: it keeps the mode and the token that it read first."""
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._raylet import AuthenticationTokenLoader, Config  # pyright: ignore[reportAttributeAccessIssue]
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
@@ -287,7 +287,7 @@ def _started_processes() -> list[subprocess.Popen[bytes]]:
     """Return the processes of the local cluster: Ray ends them at shutdown, but waits for only some of them."""
     from ray._private import worker
 
-    node = worker._global_node
+    node: Any = worker._global_node
     return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
 
 

@@ -1,0 +1,219 @@
+"""The head's HTTP API over the ledger. It starts nothing, and every call but health and version needs a token.
+
+The token is looked at before a body is read, and the body's size before it is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.job import Job, job_from_dict
+from farm.errors import ConflictError, UnknownJobError
+from farm.ledger import Ledger
+from farm.reports import frame_list, job_list, job_report, log_lines
+from farm.states import JobAction
+from farm.tokens import User, read_users, user_of_token
+
+API_VERSION = 1
+_PACKAGE = "deep-video-portraits"
+BODY_LIMIT_BYTES = 1 << 20
+_PREFIX = f"/api/v{API_VERSION}"
+_OPEN_PATHS = {"/healthz", f"{_PREFIX}/version"}
+_LONGEST_TOKEN = 512
+_MOST_OPEN_JOBS_PER_USER = 1000
+
+
+class _ForbiddenError(Exception):
+    """The user is known and may not do this."""
+
+
+class ActionBody(BaseModel):
+    """What may accompany an action."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    frames: str | None = Field(default=None, max_length=100_000)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the API works on.
+
+    Attributes:
+        ledger: The open ledger.
+        token_file: Read anew for each call, so that a revoked token ends at once.
+        preflight: Refuses a job that cannot succeed, before it is taken in.
+    """
+
+    ledger: Ledger
+    token_file: Path
+    preflight: Callable[[Job], None]
+
+
+def make_app(site: Site) -> ASGIApp:
+    """Return the application over a site, with its limits on bodies."""
+    app = FastAPI(title="Deep Video Portraits farm", version=version(_PACKAGE), docs_url=None, redoc_url=None)
+    _add_error_answers(app)
+    _add_open_routes(app)
+    _add_reading_routes(app, site)
+    _add_writing_routes(app, site)
+    return KnownUsersOnly(LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES), token_file=site.token_file)
+
+
+def _add_open_routes(app: FastAPI) -> None:
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        """Say that the head is there."""
+        return {"status": "ok"}
+
+    @app.get(f"{_PREFIX}/version")
+    def tell_version() -> dict[str, Any]:
+        """Return the version of the program and of this API."""
+        return {"version": version(_PACKAGE), "api": API_VERSION}
+
+
+def _add_reading_routes(app: FastAPI, site: Site) -> None:
+    @app.get(f"{_PREFIX}/jobs")
+    def jobs(limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
+        """Return the newest jobs."""
+        return {"jobs": job_list(site.ledger, limit=limit)}
+
+    @app.get(_PREFIX + "/jobs/{job_id}")
+    def job(job_id: str) -> dict[str, Any]:
+        """Return one job's report."""
+        return job_report(site.ledger, job_id)
+
+    @app.get(_PREFIX + "/jobs/{job_id}/frames")
+    def frames(
+        job_id: str,
+        start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    ) -> dict[str, Any]:
+        """Return a job's frames, each with its state, key and hash."""
+        return {"frames": frame_list(site.ledger, job_id, start=start, limit=limit)}
+
+    @app.get(_PREFIX + "/jobs/{job_id}/logs")
+    def logs(
+        job_id: str,
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    ) -> dict[str, Any]:
+        """Return a job's log lines with a number above `after`."""
+        return {"lines": log_lines(site.ledger, job_id, after=after, limit=limit)}
+
+
+def _add_writing_routes(app: FastAPI, site: Site) -> None:
+    @app.put(_PREFIX + "/jobs/{job_id}")
+    def submit(job_id: str, content: Annotated[dict[str, Any], Body()], request: Request) -> JSONResponse:
+        """Take a job in; the same content again changes nothing."""
+        user: User = request.scope["user"]
+        job = job_from_dict(content)
+        if job.id != job_id:
+            raise DataError(f"is {job.id!r}, the address says {job_id!r}", where="job field 'id'")
+        _refuse_too_many(site.ledger, user)
+        site.preflight(job)
+        is_new = site.ledger.submit(job, owner=user.name)
+        return JSONResponse(job_report(site.ledger, job.id), status_code=201 if is_new else 200)
+
+    @app.post(_PREFIX + "/jobs/{job_id}/{action}")
+    def act(job_id: str, action: JobAction, body: ActionBody, request: Request) -> dict[str, Any]:
+        """Pause, resume, cancel or retry a job."""
+        user: User = request.scope["user"]
+        owner = job_report(site.ledger, job_id)["owner"]
+        if user.role != "operate" and user.name != owner:
+            raise _ForbiddenError(f"job {job_id} belongs to {owner}")
+        frames = None if body.frames is None else FrameRange.parse(body.frames)
+        site.ledger.act(job_id, action, frames=frames)
+        return job_report(site.ledger, job_id)
+
+
+def _refuse_too_many(ledger: Ledger, user: User) -> None:
+    query = "SELECT COUNT(*) AS number FROM jobs WHERE owner = ? AND state IN ('queued', 'active', 'paused')"
+    if ledger.rows(query, user.name)[0]["number"] >= _MOST_OPEN_JOBS_PER_USER:
+        raise ConflictError(f"{user.name} has {_MOST_OPEN_JOBS_PER_USER} unfinished jobs already")
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    @app.exception_handler(DataError)
+    def refused(request: Request, error: DataError) -> JSONResponse:
+        status = 404 if isinstance(error, UnknownJobError) else 409 if isinstance(error, ConflictError) else 400
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    @app.exception_handler(_ForbiddenError)
+    def forbidden(request: Request, error: _ForbiddenError) -> JSONResponse:
+        return JSONResponse({"error": f"not allowed: {error}"}, status_code=403)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"error": f"{place}: {first['msg']}"[:1000]}, status_code=422)
+
+
+class KnownUsersOnly:
+    """Answers 401 to a call without a user's token, before its body is read; tells the application who calls."""
+
+    def __init__(self, app: ASGIApp, *, token_file: Path) -> None:
+        self._app = app
+        self._token_file = token_file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its user, or refuse it."""
+        if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
+            user = user_of_token(read_users(self._token_file), _bearer_token(scope))
+            if user is None:
+                error = {"error": "the token is missing or not known to this head"}
+                answer = JSONResponse(error, status_code=401, headers={"WWW-Authenticate": "Bearer"})
+                await answer(scope, receive, send)
+                return
+            scope["user"] = user
+        await self._app(scope, receive, send)
+
+
+def _bearer_token(scope: Scope) -> str:
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, token = values[0].decode("latin-1").partition(" ") if len(values) == 1 else ("", "", "")
+    return token if scheme.lower() == "bearer" and len(token) <= _LONGEST_TOKEN else ""
+
+
+class LimitedBodies:
+    """Answers 413 to a body above the limit, whether it says its length or not, before anything parses it."""
+
+    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+        self._app = app
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its whole body, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._limit_bytes:
+                answer = JSONResponse({"error": f"the body is larger than {self._limit_bytes} bytes"}, status_code=413)
+                await answer(scope, receive, send)
+                return
+            if message["type"] == "http.disconnect" or not message.get("more_body"):
+                break
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def receive_whole() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, receive_whole, send)

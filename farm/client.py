@@ -1,0 +1,177 @@
+"""Talks to a farm head with the standard library alone, so that Blender and machines without Ray can.
+
+The token travels in a header to the address that was given and nowhere else: redirections are not followed, and plain
+HTTP is refused unless the head is on this machine or the caller insists.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_ANSWER_LIMIT_BYTES = 64 << 20
+_ENDED = {"completed", "failed", "cancelled"}
+
+
+class FarmError(Exception):
+    """The head refused, or could not be reached; the text says why.
+
+    Attributes:
+        status: HTTP status, None where there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirection as the error it is here: following it would hand the token to someone else."""
+
+    def redirect_request(self, *args: Any, **options: Any) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class FarmClient:
+    """A head and the token for it.
+
+    Attributes:
+        url: Such as `http://127.0.0.1:8642`.
+        token: The user's token.
+        timeout_s: For each call.
+        allow_plain_http: Send the token unencrypted to another machine.
+    """
+
+    url: str
+    token: str
+    timeout_s: float = 10.0
+    allow_plain_http: bool = False
+
+    def version(self) -> dict[str, Any]:
+        """Return the head's version."""
+        return self._call("GET", "/version")
+
+    def submit(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Submit a job's JSON; doing so again with the same content is harmless. Return its report."""
+        return self._call("PUT", f"/jobs/{_quoted(str(job.get('id', '')))}", body=job)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the reports of all jobs, newest first."""
+        return self._call("GET", "/jobs")["jobs"]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Return one job's report."""
+        return self._call("GET", f"/jobs/{_quoted(job_id)}")
+
+    def frames(self, job_id: str, *, start: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """Return up to `limit` frames of a job from its `start`-th on."""
+        return self._call("GET", f"/jobs/{_quoted(job_id)}/frames?start={start}&limit={limit}")["frames"]
+
+    def logs(self, job_id: str, *, after: int = 0) -> list[dict[str, Any]]:
+        """Return a job's log lines with a number above `after`."""
+        return self._call("GET", f"/jobs/{_quoted(job_id)}/logs?after={after}")["lines"]
+
+    def act(self, job_id: str, action: str, *, frames: str | None = None) -> dict[str, Any]:
+        """Pause, resume, cancel or retry a job (`frames` narrows a retry); return its report."""
+        body = {} if frames is None else {"frames": frames}
+        return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
+
+    def watch(self, job_id: str, *, interval_s: float = 1.0) -> Iterator[dict[str, Any]]:
+        """Yield the job's report again and again; the last one is of the ended or paused job."""
+        while True:
+            report = self.job(job_id)
+            yield report
+            if report["state"] in _ENDED or (report["state"] == "paused" and not report["workers"]):
+                return
+            time.sleep(interval_s)
+
+    def _call(self, method: str, path: str, *, body: Any = None) -> Any:
+        self._refuse_open_wire()
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url.rstrip("/") + "/api/v1" + path, data=content, method=method)
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Accept", "application/json")
+        if content is not None:
+            request.add_header("Content-Type", "application/json")
+        try:
+            with self._opener().open(request, timeout=self.timeout_s) as answer:
+                return json.loads(answer.read(_ANSWER_LIMIT_BYTES))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise FarmError(_reason(error), status=error.code) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            reason = getattr(error, "reason", error)
+            raise FarmError(f"no farm head answers at {self.url} ({reason}); is `dvp farm head` running?") from error
+        except ValueError as error:
+            raise FarmError(f"{self.url} does not answer like a farm head ({error})") from error
+
+    def _refuse_open_wire(self) -> None:
+        parts = urllib.parse.urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise FarmError(f"{self.url!r} is not the address of a farm head; write http://host:port")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not self.allow_plain_http:
+            raise FarmError(f"{self.url} would carry the token unencrypted; use https or an ssh tunnel")
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        if urllib.parse.urlsplit(self.url).hostname in _LOOPBACK:
+            return urllib.request.build_opener(_NoRedirection, urllib.request.ProxyHandler({}))
+        return urllib.request.build_opener(_NoRedirection)
+
+
+def connect(*, url: str | None = None, connection: Path | str | None = None) -> FarmClient:
+    """Return a client for the head that is meant.
+
+    The address is `url`, else `DVP_FARM_URL`, else that of the connection file; the token is `DVP_FARM_TOKEN`, else
+    that of the connection file, which `dvp farm head` writes for its own user.
+
+    Raises:
+        FarmError: No address or no token is known.
+    """
+    path = Path(connection) if connection else default_state_folder() / "connection.json"
+    stored = _read_connection(path)
+    address = url or os.environ.get("DVP_FARM_URL") or stored.get("url")
+    token = os.environ.get("DVP_FARM_TOKEN") or stored.get("token")
+    if not address or not token:
+        missing = "address" if not address else "token"
+        raise FarmError(
+            f"the {missing} of the farm head is not known: start `dvp farm head` on this machine, "
+            f"or set DVP_FARM_URL and DVP_FARM_TOKEN (looked in {path})"
+        )
+    return FarmClient(address, token)
+
+
+def default_state_folder() -> Path:
+    """Return where a head of this user keeps its ledger, tokens and connection file."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "dvp-farm"
+
+
+def _read_connection(path: Path) -> dict[str, str]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """Return the head's own words where it gave some."""
+    try:
+        content = json.loads(error.read(1 << 20))
+        return str(content["error"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"the head answered {error.code} {error.reason}"
+
+
+def _quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")

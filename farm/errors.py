@@ -1,0 +1,13 @@
+"""Refusals that a caller over HTTP has to tell apart; to everybody else they are the usual `DataError`."""
+
+from __future__ import annotations
+
+from dvp_core.data.errors import DataError
+
+
+class UnknownJobError(DataError):
+    """There is no job of that id."""
+
+
+class ConflictError(DataError):
+    """What was asked for contradicts what is there already."""

@@ -1,0 +1,189 @@
+"""The head: one process that holds the ledger, drives the workers and answers over HTTP.
+
+The scheduler runs in the main thread, the server beside it; they share the ledger alone. A signal lets the frames in
+hand finish, gives everything else back to the ledger and leaves. Killed without a word, it loses no finished frame.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.job import Job
+from farm.api import Site, make_app
+from farm.ledger import Ledger
+from farm.local import BackendName, opened_backend
+from farm.preflight import check_job
+from farm.recovery import requeue_lost_frames
+from farm.roots import Roots
+from farm.scheduler import Scheduler, SchedulerOptions
+from farm.tasks import TaskFunction
+from farm.tokens import add_user, read_connection_token, read_users, user_of_token, write_connection
+from farm.worker import run_order
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_OWN_USER = "owner"
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """How a head runs.
+
+    Attributes:
+        state_folder: Ledger, tokens and connection file; private to the user.
+        roots: The folders that jobs may name.
+        host: Address to listen on; anything but loopback needs `is_behind_proxy`.
+        port: 0 takes a free one.
+        backend: Where orders run.
+        workers: Worker processes.
+        address: A running Ray cluster; None starts one of this machine's own.
+        is_behind_proxy: A proxy in front speaks TLS to the outside.
+        scheduling: Deadlines.
+    """
+
+    state_folder: Path
+    roots: Roots
+    host: str = "127.0.0.1"
+    port: int = 8642
+    backend: BackendName = "ray"
+    workers: int = 2
+    address: str | None = None
+    is_behind_proxy: bool = False
+    scheduling: SchedulerOptions = field(default_factory=SchedulerOptions)
+
+
+def run_head(
+    options: HeadOptions,
+    *,
+    task_function: TaskFunction = run_order,
+    preflight: Callable[[Job, Roots], None] = check_job,
+    on_ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Run a head until it is told to stop by SIGTERM, SIGINT or Ctrl-C.
+
+    Args:
+        options: See `HeadOptions`.
+        task_function: What runs an order.
+        preflight: Refuses jobs that cannot succeed.
+        on_ready: Called with the head's address once it takes jobs.
+
+    Raises:
+        DataError: Another head holds the ledger, the ledger is damaged, the port is taken or the address is not safe.
+    """
+    _check_address(options)
+    with Ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+        ledger.recover()
+        requeue_lost_frames(ledger, options.roots)
+        listener = _listen(options)
+        url = f"http://{options.host}:{listener.getsockname()[1]}"
+        token_file = options.state_folder / "tokens.json"
+        _write_own_connection(options.state_folder, token_file, url)
+        site = Site(ledger, token_file, lambda job: preflight(job, options.roots))
+        with (
+            opened_backend(
+                options.backend, workers=options.workers, task_function=task_function, address=options.address
+            ) as backend,
+            _serving(site, listener),
+            _stop_asked() as is_asked,
+        ):
+            scheduler = Scheduler(ledger, backend, options.roots, options.scheduling)
+            on_ready(url)
+            _run_scheduler(scheduler, is_asked)
+
+
+def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:
+    """Turn the scheduler until a stop is asked for, then let the frames in hand finish."""
+    try:
+        while not is_asked.is_set():
+            scheduler.step()
+        scheduler.withdraw_all()
+        patience_end_s = time.monotonic() + scheduler.options.withdraw_patience_s
+        while not scheduler.is_idle() and time.monotonic() < patience_end_s:
+            scheduler.step()
+    finally:
+        scheduler.stop(message="the head was stopped")
+
+
+@contextmanager
+def _stop_asked() -> Iterator[threading.Event]:
+    """Turn SIGTERM and SIGINT into an event for the length of the block."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _serving(site: Site, listener: socket.socket) -> Iterator[None]:
+    """Serve the API from a thread for the length of the block."""
+    configuration = uvicorn.Config(
+        make_app(site),
+        log_config=None,
+        access_log=False,
+        limit_concurrency=64,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        lifespan="off",
+    )
+    server = uvicorn.Server(configuration)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="farm-api", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()
+
+
+def _check_address(options: HeadOptions) -> None:
+    if options.host not in _LOOPBACK and not options.is_behind_proxy:
+        raise DataError(
+            "would carry tokens unencrypted over the network",
+            where=f"host {options.host}",
+            remedy="listen on 127.0.0.1, and reach it through ssh or a TLS proxy (then add --behind-proxy)",
+        )
+
+
+def _listen(options: HeadOptions) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise DataError(
+            f"cannot listen there ({error.strerror})",
+            where=f"{options.host}:{options.port}",
+            remedy="choose another --port",
+        ) from error
+    return listener
+
+
+def _write_own_connection(folder: Path, token_file: Path, url: str) -> None:
+    """Give the head's own user a token if they have none that works, and write how to reach the head."""
+    connection = folder / "connection.json"
+    token = read_connection_token(connection)
+    if token is None or user_of_token(read_users(token_file), token) is None:
+        token = add_user(token_file, name=_OWN_USER, role="operate")
+    write_connection(connection, url=url, token=token)

@@ -1,0 +1,125 @@
+"""Who may talk to the head: one token a user, kept as hashes in a file that only its owner can read.
+
+A token is 256 random bits, so a plain SHA-256 of it cannot be guessed back. The file holds no clear token; the one
+made for the head's own user stands in the connection file, private like it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import canonical_json, read_json
+
+Role = Literal["submit", "operate"]
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+
+
+@dataclass(frozen=True)
+class User:
+    """Someone with a token: `submit` may act on own jobs, `operate` on all."""
+
+    name: str
+    role: Role
+    token_sha256: str
+
+
+def read_users(path: Path) -> tuple[User, ...]:
+    """Return the users of a token file.
+
+    Raises:
+        DataError: Other users of the machine can read the file, or it is not a token file.
+    """
+    if not path.is_file():
+        return ()
+    if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise DataError("other users can read the token file", where=path, remedy=f"chmod 600 {path}")
+    content = read_json(path)
+    entries = content.get("users") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise DataError("is not a token file", where=path, remedy="move it away; `dvp farm head` makes another")
+    return tuple(_user_of(entry, path) for entry in entries)
+
+
+def _user_of(entry: object, path: Path) -> User:
+    values = entry if isinstance(entry, dict) else {}
+    name, role, digest = (str(values.get(field, "")) for field in ("name", "role", "token_sha256"))
+    if not _USER.fullmatch(name) or role not in get_args(Role) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise DataError(f"the entry of user {name!r} is damaged", where=path)
+    return User(name, role, digest)  # pyright: ignore[reportArgumentType]
+
+
+def add_user(path: Path, *, name: str, role: Role) -> str:
+    """Give a user a new token, replacing the one they had, and return it; it is shown this once."""
+    if not _USER.fullmatch(name):
+        raise DataError(f"{name!r} is not a user name", remedy="use letters, digits and . _ @ -")
+    token = secrets.token_urlsafe(32)
+    others = [user for user in read_users(path) if user.name != name]
+    write_private(path, _content([*others, User(name, role, sha256_of_token(token))]))
+    return token
+
+
+def remove_user(path: Path, *, name: str) -> None:
+    """Revoke a user's token."""
+    users = read_users(path)
+    if name not in {user.name for user in users}:
+        raise DataError(f"there is no user {name!r}", where=path)
+    write_private(path, _content([user for user in users if user.name != name]))
+
+
+def user_of_token(users: tuple[User, ...], token: str) -> User | None:
+    """Return whose token this is; every user is compared, so that the time taken tells nothing."""
+    digest = sha256_of_token(token)
+    found: User | None = None
+    for user in users:
+        if hmac.compare_digest(user.token_sha256, digest):
+            found = user
+    return found
+
+
+def sha256_of_token(token: str) -> str:
+    """Return the hash under which a token is kept."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
+
+
+def write_connection(path: Path, *, url: str, token: str) -> None:
+    """Write the private file with which the head's own user reaches it without typing a token."""
+    write_private(path, canonical_json({"url": url, "token": token}))
+
+
+def read_connection_token(path: Path) -> str | None:
+    """Return the token of a connection file that was written before, None where there is none."""
+    try:
+        token = json.loads(path.read_text()).get("token")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return token if isinstance(token, str) else None
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Publish a file that nobody but its owner could ever read, not even for a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _content(users: list[User]) -> bytes:
+    entries = [{"name": user.name, "role": user.role, "token_sha256": user.token_sha256} for user in users]
+    return canonical_json({"users": entries})

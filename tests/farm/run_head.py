@@ -1,0 +1,19 @@
+"""A head in a process of its own with the stub task, for tests that kill it: run_head.py STATE SITE BACKEND."""
+
+import os
+import sys
+from pathlib import Path
+
+import stub_task
+
+from farm.head import HeadOptions, run_head
+from farm.roots import Roots
+
+if __name__ == "__main__":
+    state, site, backend = sys.argv[1:]
+    run_head(
+        HeadOptions(Path(state), Roots({"site": Path(site)}), port=0, backend=backend, workers=2),
+        task_function=stub_task.run_order,
+        preflight=lambda job, roots: None,
+        on_ready=lambda url: os.write(1, f"{url}\n".encode()),
+    )
