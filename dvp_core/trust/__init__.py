@@ -10,14 +10,19 @@ from dvp_core.trust.publish import (
     publish_still,
     read_frame_key,
 )
+from dvp_core.trust.verdict import EXIT_CODES, Verdict
+from dvp_core.trust.verify import verify
 
 __all__ = [
+    "EXIT_CODES",
     "Label",
     "PublishedMovie",
+    "Verdict",
     "keys_status",
     "publish_frame",
     "publish_frame_list",
     "publish_movie",
     "publish_still",
     "read_frame_key",
+    "verify",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,12 +36,20 @@ _EMBEDDED_KINDS = {
 }
 _SIDECAR_KINDS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr", ".json": "application/json"}
 SIDECAR_SUFFIX = ".c2pa"
-_ABSENCE_ERRORS = frozenset({"_NotSupported", "_ManifestNotFound", "_RemoteManifest"})
+_LABEL_MARK = b"urn:c2pa:"
+# An unlabelled file, or one whose label lies on the network, where nobody looks. (The library sets these subclasses on
+# the class when it loads, where a type checker does not see them.)
+_ABSENCE_ERRORS = tuple(getattr(C2paError, name) for name in ("NotSupported", "ManifestNotFound", "RemoteManifest"))
 
 
 def is_embeddable(path: Path) -> bool:
     """Tell whether a file of this name holds its label itself; others have it beside them."""
     return path.suffix.lower() in _EMBEDDED_KINDS
+
+
+def is_media(path: Path) -> bool:
+    """Tell whether a file calls itself a picture or movie that can be decoded here."""
+    return is_embeddable(path) or path.suffix.lower() in (".mkv", ".webm")
 
 
 def kind_of(path: Path) -> str:
@@ -140,20 +149,20 @@ def read_manifest(path: Path, *, root_pems: Sequence[bytes], sidecar: Path | Non
         kind = kind_of(path)
         try:
             reader = stack.enter_context(Reader(kind, stream, data, context=context))
-        except C2paError as error:
-            if _is_absence(error):
-                return None
-            raise
+        except _ABSENCE_ERRORS:
+            return None
         results = reader.get_validation_results() or {}
         active = reader.get_active_manifest() or {}
         state = reader.get_validation_state() or "Invalid"
         return ManifestReport(state=state, failures=_failures(results), manifest=json.loads(json.dumps(active)))
 
 
-def _is_absence(error: C2paError) -> bool:
-    """Tell an unlabelled file (or one whose label lies on the network, where nobody looks) from a broken one."""
-    # The library sets its subclasses on the class when it loads, where a type checker does not see them.
-    return type(error).__name__ in _ABSENCE_ERRORS
+def holds_label_bytes(path: Path) -> bool:
+    """Tell whether a file contains the mark of a C2PA label, wherever it stands and however damaged the rest is."""
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(_LABEL_MARK) >= 0
 
 
 def _failures(results: dict[str, Any]) -> tuple[tuple[str, str], ...]:

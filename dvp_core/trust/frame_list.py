@@ -133,3 +133,15 @@ def _check_unique(frames: tuple[ListedFrame, ...], frame_count: Any, path: Path)
     names, numbers = {entry.file_name for entry in frames}, {entry.frame for entry in frames}
     if len(names) != len(frames) or len(numbers) != len(frames):
         raise DataError("lists a frame twice", where=path)
+
+
+def unlisted_frames(folder: Path, frames: FrameList) -> list[Path]:
+    """Return the numbered files that are named like the listed frames but are not among them."""
+    listed = {entry.file_name for entry in frames.frames}
+    patterns = {_NUMBER.sub("", name) + "|" + Path(name).suffix for name in listed}
+    numbered = (path for path in sorted(folder.iterdir()) if _NUMBER.search(path.name))
+    return [
+        path
+        for path in numbered
+        if path.name not in listed and _NUMBER.sub("", path.name) + "|" + path.suffix in patterns
+    ]

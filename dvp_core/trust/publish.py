@@ -2,8 +2,8 @@
 
 A file appears under its final name whole, decoded once, labelled and on the disk, or not at all: it is written under
 a hidden temporary name in the same folder, checked, and renamed. Frames of a sequence carry their key alone, so that
-equal input gives equal bytes; one signed list of their hashes stands beside them. Pictures are 8 bit: float frames (EXR)
-are another branch of `publish_frame`, decided by the suffix.
+equal input gives equal bytes; one signed list of their hashes stands beside them. Pictures are 8 bit; float frames
+would be another branch of `publish_frame`, decided by the suffix.
 """
 
 from __future__ import annotations

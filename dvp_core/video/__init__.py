@@ -5,18 +5,20 @@ name and its label from `dvp_core.trust`.
 """
 
 from dvp_core.video.encoding import EncodeOptions, encode_movie
-from dvp_core.video.images import ImageSource, read_image
+from dvp_core.video.images import IMAGE_SUFFIXES, ImageSource, read_image
 from dvp_core.video.movie import MovieSource
-from dvp_core.video.opening import DEFAULT_IMAGE_FPS, clip_sha256, open_clip
+from dvp_core.video.opening import DEFAULT_IMAGE_FPS, check_readable, clip_sha256, open_clip
 from dvp_core.video.png import encode_png, read_png_text, write_png
 from dvp_core.video.sound import PlateSound, plate_sound
 
 __all__ = [
     "DEFAULT_IMAGE_FPS",
+    "IMAGE_SUFFIXES",
     "EncodeOptions",
     "ImageSource",
     "MovieSource",
     "PlateSound",
+    "check_readable",
     "clip_sha256",
     "encode_movie",
     "encode_png",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+from av.error import FFmpegError
+
 from dvp_core.data.errors import DataError
-from dvp_core.video.images import ImageSource, numbered_images
-from dvp_core.video.movie import MovieSource
+from dvp_core.video.images import IMAGE_SUFFIXES, ImageSource, numbered_images, read_image
+from dvp_core.video.movie import MovieSource, open_container, video_stream
 
 # Pictures carry no rate; 25 is what the project assumes where none is given.
 DEFAULT_IMAGE_FPS = Fraction(25)
@@ -45,3 +47,24 @@ def _checked_rate(fps: Fraction | float) -> Fraction:
 def clip_sha256(path: Path | str) -> str:
     """Return the hash that names a clip: of a movie's bytes, or over an image sequence's files in order."""
     return open_clip(path).clip.sha256
+
+
+def check_readable(path: Path | str) -> None:
+    """Decode a picture, or the first picture of a movie, to see that the file is what its name says.
+
+    Rate, size and colour are not judged: this tells damaged files from whole ones.
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
+    path = Path(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        read_image(path)
+        return
+    with open_container(path) as container:
+        try:
+            frame = next(iter(container.decode(video_stream(container, path))), None)
+        except FFmpegError as error:
+            raise DataError(f"cannot be decoded ({error.strerror})", where=path) from error
+    if frame is None:
+        raise DataError("holds no frame that can be decoded", where=path)
