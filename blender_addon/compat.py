@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between the Blender versions served (4.2 to 5.0), each difference in one function.
+
+Branches ask for a feature, never for a version number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+
+class ActionCurves:
+    """The F-curves of one data-block in one action: the action's own below 4.4, a slot's channel bag from then on."""
+
+    def __init__(self, action: bpy.types.Action, owner: bpy.types.ID) -> None:
+        self.action = action
+        self.slot: Any = None
+        self._bag: Any = action
+        if hasattr(action, "slots"):
+            self.slot = _slot_for(action, owner)
+            layer = action.layers[0] if action.layers else action.layers.new("Layer")
+            strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+            self._bag = strip.channelbag(self.slot, ensure=True)
+
+    def __iter__(self) -> Any:
+        return iter(self._bag.fcurves)
+
+    def find(self, data_path: str, index: int = 0) -> Any:
+        """Return the curve of a channel, or None."""
+        return self._bag.fcurves.find(data_path, index=index)
+
+    def new(self, data_path: str, index: int = 0, *, group: str = "") -> Any:
+        """Return a new, empty curve in a named group."""
+        curve = self._bag.fcurves.new(data_path, index=index)
+        if group:
+            curve.group = self._bag.groups.get(group) or self._bag.groups.new(group)
+        return curve
+
+    def find_or_new(self, data_path: str, index: int = 0, *, group: str = "") -> Any:
+        """Return the curve of a channel, made where it is missing."""
+        return self.find(data_path, index) or self.new(data_path, index, group=group)
+
+
+def _slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> Any:
+    for slot in action.slots:
+        if slot.target_id_type == owner.id_type:
+            return slot
+    return action.slots.new(id_type=owner.id_type, name=owner.name)
+
+
+def assign_action(animation_data: bpy.types.AnimData, curves: ActionCurves) -> None:
+    """Make an action the active one, with its slot where actions have slots."""
+    animation_data.action = curves.action
+    if curves.slot is not None:
+        animation_data.action_slot = curves.slot
+
+
+def assign_strip_slot(strip: bpy.types.NlaStrip, curves: ActionCurves) -> None:
+    """Let an NLA strip play the right slot of its action."""
+    if curves.slot is not None:
+        strip.action_slot = curves.slot
+
+
+def enum_number(struct: type, property_name: str, item: str) -> int:
+    """Return the integer behind an enum item, as `foreach_set` wants it."""
+    return struct.bl_rna.properties[property_name].enum_items[item].value
+
+
+def set_multilayer_exr(image_settings: bpy.types.ImageFormatSettings) -> None:
+    """Ask for float32 multilayer EXR in one part, compressed without loss."""
+    if hasattr(image_settings, "media_type"):
+        image_settings.media_type = "MULTI_LAYER_IMAGE"
+    image_settings.file_format = "OPEN_EXR_MULTILAYER"
+    image_settings.color_depth = "32"
+    image_settings.exr_codec = "ZIP"
+    if hasattr(image_settings, "use_exr_interleave"):
+        image_settings.use_exr_interleave = True
+
+
+def set_still_png(image_settings: bpy.types.ImageFormatSettings) -> None:
+    """Ask for 8-bit PNG with alpha."""
+    if hasattr(image_settings, "media_type"):
+        image_settings.media_type = "IMAGE"
+    image_settings.file_format = "PNG"
+    image_settings.color_mode = "RGBA"
+    image_settings.color_depth = "8"
+
+
+def fill_pass(render_pass: bpy.types.RenderPass, picture: np.ndarray) -> None:
+    """Copy a picture (H, W, C), first row on top, into a render pass (Blender's first row is the lowest)."""
+    rows = np.ascontiguousarray(picture[::-1], dtype=np.float32)
+    if bpy.app.version < (4, 1):  # the only change here that no feature tells
+        render_pass.rect.foreach_set(rows.reshape(-1, rows.shape[-1]))
+    else:
+        render_pass.rect.foreach_set(rows.ravel())
+
+
+def vertex_positions(mesh: bpy.types.Mesh) -> np.ndarray:
+    """Return the mesh's vertices (V, 3) as float32, in object space."""
+    positions = np.empty(len(mesh.vertices) * 3, np.float32)
+    if "position" in mesh.attributes:
+        mesh.attributes["position"].data.foreach_get("vector", positions)
+    else:
+        mesh.vertices.foreach_get("co", positions)
+    return positions.reshape(-1, 3)
+
+
+def is_online_allowed() -> bool:
+    """Say whether the user lets Blender use the network; versions without the switch always do."""
+    return bool(getattr(bpy.app, "online_access", True))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The render engine 'Deep Video Portraits Passes': the project's own rasteriser behind Blender's F12.
+
+It draws nothing itself; `scene_passes` computes, this file hands over. Blender swallows exceptions of an engine and
+saves a blank picture, so every failure is reported, which stops the render and reaches the user.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from dvp_core.data.errors import DataError
+
+from .. import compat
+from .scene_passes import PASS_CHANNELS, render_scene_passes
+
+ENGINE = "DVP_PASSES"
+
+
+class PassesEngine(bpy.types.RenderEngine):
+    """Renders the conditioning passes of the scene's portrait rig."""
+
+    bl_idname = ENGINE
+    bl_label = "Deep Video Portraits Passes"
+    bl_use_preview = False
+    bl_use_shading_nodes_custom = False
+
+    def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
+        """Tell Blender which passes there are."""
+        self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
+        for name, channels in PASS_CHANNELS.items():
+            self.register_pass(scene, renderlayer, name, len(channels.letters), channels.letters, channels.kind)
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        """Render the frame the scene stands at."""
+        try:
+            self._render(depsgraph)
+        except DataError as error:
+            self.report({"ERROR"}, str(error))
+        except BaseException as error:
+            self.report({"ERROR"}, f"Passes could not be rendered: {error!r}")
+            raise
+
+    def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        rendered = render_scene_passes(depsgraph)
+        for note in rendered.notes:
+            self.report({"INFO"}, note)
+        for name, channels in PASS_CHANNELS.items():
+            self.add_pass(name, len(channels.letters), channels.letters)
+        height, width = rendered.pictures["mask"].shape[:2]
+        result = self.begin_result(0, 0, width, height)
+        layer = result.layers[0]
+        compat.fill_pass(layer.passes["Combined"], _combined(rendered.pictures))
+        for name in PASS_CHANNELS:
+            compat.fill_pass(layer.passes[name], rendered.pictures[name])
+        self.end_result(result)
+        for key, value in rendered.attributes.items():
+            self.get_result().stamp_data_add_field(key, value)
+
+
+def _combined(pictures: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the picture the render window shows: the colour pass over nothing."""
+    return np.concatenate([pictures["color"], pictures["mask"]], axis=2)
+
+
+CLASSES = (PassesEngine,)
+_SHARED_PANELS = (
+    "RENDER_PT_format",
+    "RENDER_PT_frame_range",
+    "RENDER_PT_output",
+    "RENDER_PT_post_processing",
+    "RENDER_PT_time_stretching",
+    "DATA_PT_lens",
+    "DATA_PT_camera_background_image",
+    "DATA_PT_context_camera",
+    "DATA_PT_vertex_groups",
+    "DATA_PT_shape_keys",
+)
+
+
+def add_to_panels() -> None:
+    """Let Blender's own panels on size, frames and output show with this engine too."""
+    for panel in _panels():
+        panel.COMPAT_ENGINES.add(ENGINE)
+
+
+def remove_from_panels() -> None:
+    """Undo `add_to_panels`."""
+    for panel in _panels():
+        panel.COMPAT_ENGINES.discard(ENGINE)
+
+
+def _panels() -> list[type]:
+    panels = [getattr(bpy.types, name, None) for name in _SHARED_PANELS]
+    return [panel for panel in panels if panel is not None and hasattr(panel, "COMPAT_ENGINES")]

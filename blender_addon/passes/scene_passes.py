@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The passes of the frame a scene stands at: reads the rig, and lets `dvp_core.passes` draw.
+
+The whole plate is drawn as a square crop around it and cut to the plate's shape, so that one function of `dvp_core`
+draws everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import bpy
+import numpy as np
+
+from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel
+from dvp_core.data.passes import PassFrame
+from dvp_core.data.take import Take
+from dvp_core.face.posing import pose_vertices
+from dvp_core.passes.render import render_pass_frame
+
+from ..rig.camera import pinhole_of
+from ..rig.importing import face_of
+from ..rig.memory import remembered_take
+from ..rig.reading import ScenePose, read_pose, rig_of_scene
+
+
+@dataclass(frozen=True)
+class PassChannels:
+    """How Blender names a pass's channels and what kind of data it takes them for."""
+
+    letters: str
+    kind: Literal["COLOR", "VECTOR", "VALUE"]
+
+
+PASS_CHANNELS = {
+    "color": PassChannels("RGB", "COLOR"),
+    "corr": PassChannels("XYZ", "VECTOR"),
+    "gaze": PassChannels("RGB", "COLOR"),
+    "mask": PassChannels("A", "VALUE"),
+    "depth": PassChannels("Z", "VALUE"),
+}
+
+
+@dataclass(frozen=True)
+class RenderedPasses:
+    """One frame, ready for Blender.
+
+    Attributes:
+        pictures: By pass name, (H, W, C) float32, first row on top.
+        attributes: Texts for the file's header.
+        notes: Sentences for the user.
+    """
+
+    pictures: dict[str, np.ndarray]
+    attributes: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def render_scene_passes(depsgraph: bpy.types.Depsgraph) -> RenderedPasses:
+    """Return the passes of an evaluated scene in the area and size the scene asks for.
+
+    Raises:
+        DataError: No rig or take, or a size that does not fit the area.
+    """
+    scene = depsgraph.scene
+    rig = rig_of_scene(scene)
+    take = remembered_take(rig)
+    width_px, height_px = _size_px(scene)
+    if scene.dvp.area == "CROP":
+        crop = _crop_of(take, width_px, height_px)
+    else:
+        crop = _square_around_plate(take, width_px, height_px)
+    pass_frame, notes = pass_frame_of_scene(rig, take, depsgraph, frame=scene.frame_current, crop=crop)
+    pictures = {name: _cut(getattr(pass_frame, name), scene, width_px, height_px) for name in PASS_CHANNELS}
+    return RenderedPasses(pictures, header_attributes(pass_frame), notes)
+
+
+def pass_frame_of_scene(
+    rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int, crop: Crop
+) -> tuple[PassFrame, tuple[str, ...]]:
+    """Return the passes of the rig as posed, and notes for the user.
+
+    Args:
+        rig: The rig's armature object.
+        take: The rig's take.
+        depsgraph: The scene evaluated at `frame`.
+        frame: Plate frame number.
+        crop: The square of the plate to draw.
+    """
+    face = face_of(take, rig.dvp_rig.face_model_path)
+    pose = read_pose(rig, take, depsgraph)
+    pass_frame = render_pass_frame(
+        face,
+        vertices_of_pose(take, face, pose),
+        pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera),
+        illumination_sh=pose.illumination_sh,
+        reflectance=take.reflectance,
+        frame=frame,
+        crop=crop,
+        take_sha256=take.sha256,
+        face_model_sha256=take.face_model_sha256,
+    )
+    return pass_frame, pose.notes
+
+
+def vertices_of_pose(take: Take, face: FaceModel, pose: ScenePose) -> np.ndarray:
+    """Return (V, 3) vertices in camera space, by the arithmetic that poses takes, or as Blender evaluated them."""
+    if pose.vertices_camera is not None:
+        return pose.vertices_camera
+    posed = replace(
+        take,
+        face=face,
+        head_rotation_wxyz=pose.head_rotation_wxyz[None],
+        head_translation_m=pose.head_translation_m[None],
+        expression=pose.expression[None],
+        gaze_rad=pose.gaze_rad[None],
+        illumination_sh=pose.illumination_sh[None],
+    )
+    return pose_vertices(posed, 0)
+
+
+def header_attributes(pass_frame: PassFrame) -> dict[str, str]:
+    """Return the texts that a pass file's header carries."""
+    crop = pass_frame.crop
+    return {
+        "dvp.frame": str(pass_frame.frame),
+        "dvp.crop": f"{crop.x_px} {crop.y_px} {crop.size_px} {crop.resolution_px}",
+        "dvp.take_sha256": pass_frame.take_sha256,
+        "dvp.face_model_sha256": pass_frame.face_model_sha256,
+    }
+
+
+def _size_px(scene: bpy.types.Scene) -> tuple[int, int]:
+    render = scene.render
+    scale = render.resolution_percentage / 100
+    return int(render.resolution_x * scale), int(render.resolution_y * scale)
+
+
+def _crop_of(take: Take, width_px: int, height_px: int) -> Crop:
+    if width_px != height_px:
+        raise DataError(
+            f"is {width_px} x {height_px}, and the take's crop is a square",
+            where="the scene's resolution",
+            remedy=f"Set {take.crop.resolution_px} x {take.crop.resolution_px}, or choose the area 'Plate'",
+        )
+    return replace(take.crop, resolution_px=width_px)
+
+
+def _square_around_plate(take: Take, width_px: int, height_px: int) -> Crop:
+    """Return a square that holds the plate in its top left corner, at the scene's scale."""
+    plate_width, plate_height = take.clip.width_px, take.clip.height_px
+    if abs(height_px - plate_height * width_px / plate_width) > 1:
+        raise DataError(
+            f"is {width_px} x {height_px}, which has not the plate's shape ({plate_width} x {plate_height})",
+            where="the scene's resolution",
+            remedy=f"Set {plate_width} x {plate_height}; the percentage may be any",
+        )
+    if plate_width >= plate_height:
+        return Crop(0, 0, plate_width, width_px)
+    return Crop(0, 0, plate_height, height_px)
+
+
+def _cut(picture: np.ndarray, scene: bpy.types.Scene, width_px: int, height_px: int) -> np.ndarray:
+    """Return (H, W, C): the square cut to the scene's size, or to its render border."""
+    channels = picture if picture.ndim == 3 else picture[..., None]
+    whole = _fitted(channels, width_px, height_px)
+    render = scene.render
+    if not (render.use_border and render.use_crop_to_border):
+        return whole
+    left, right = int(render.border_min_x * width_px), int(render.border_max_x * width_px)
+    bottom, top = int(render.border_min_y * height_px), int(render.border_max_y * height_px)
+    return whole[height_px - top : height_px - bottom, left:right]
+
+
+def _fitted(channels: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+    """Cut to the size; a plate whose scaled side is no whole pixel may lack one row or column, which stays empty."""
+    cut = channels[:height_px, :width_px]
+    missing = (height_px - cut.shape[0], width_px - cut.shape[1])
+    return np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)))

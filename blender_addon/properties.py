@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# pyright: reportInvalidTypeForm=false
+
+"""What the add-on stores in a .blend: per rig which take it shows, per scene what to export and submit.
+
+The farm's address and token are no part of this; they live in the preferences, never in a .blend.
+"""
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .rig.names import LIGHT_FLOATS
+
+
+class RigSettings(bpy.types.PropertyGroup):
+    """Of an armature object made by an import; the light is animated like a bone."""
+
+    bl_idname = "DVP_RigSettings"
+
+    is_rig: BoolProperty(name="Is a Portrait Rig", description="Made by importing a take")
+    subject: StringProperty(name="Subject", description="Pseudonym of the filmed person")
+    take_text: PointerProperty(
+        type=bpy.types.Text, name="Packed Take", description="Text data-block that carries the take's bytes"
+    )
+    take_path: StringProperty(name="Take", description="Where the take was imported from", subtype="FILE_PATH")
+    take_sha256: StringProperty(name="Take Hash", description="SHA-256 over the take's content")
+    face_model_path: StringProperty(
+        name="Face Model", description="Only for takes that must not carry their face", subtype="FILE_PATH"
+    )
+    face: PointerProperty(type=bpy.types.Object, name="Face", description="Mesh object of the face")
+    camera: PointerProperty(type=bpy.types.Object, name="Camera", description="Camera of the plate")
+    light_sh: FloatVectorProperty(
+        name="Light",
+        description="Spherical harmonics of the light: nine coefficients for each of red, green and blue",
+        size=LIGHT_FLOATS,
+        precision=4,
+    )
+
+
+class SceneSettings(bpy.types.PropertyGroup):
+    """Of a scene: which rig, what to export, what to ask of the farm."""
+
+    bl_idname = "DVP_SceneSettings"
+
+    area: EnumProperty(
+        name="Area",
+        description="What the passes engine shows",
+        items=[
+            ("PLATE", "Plate", "The whole plate, at the scene's resolution"),
+            ("CROP", "Crop", "The take's square, as the generator sees it"),
+        ],
+        default="PLATE",
+    )
+    passes_folder: StringProperty(
+        name="Passes", description="Folder for the exported passes", subtype="DIR_PATH", default="//passes"
+    )
+    frames: StringProperty(
+        name="Frames", description="Such as 1-30,40,50-60x2; empty for the scene's range", default=""
+    )
+    job_name: StringProperty(name="Name", description="Shown on the farm", default="")
+    generator: StringProperty(
+        name="Generator", description="Trained weights (*.safetensors) as root:path, the farm's way", default=""
+    )
+    farm_passes: StringProperty(
+        name="Passes There", description="The passes folder as root:path, the farm's way", default=""
+    )
+    farm_plate: StringProperty(
+        name="Plate There", description="The clip as root:path; empty renders the bare crop", default=""
+    )
+    output: StringProperty(
+        name="Output", description="Frames as root:path with ####, such as out:shot/frame.####.png", default=""
+    )
+    priority: IntProperty(name="Priority", description="0 comes last, 100 first", min=0, max=100, default=50)
+    job_id: StringProperty(name="Job", description="The job last submitted from this scene")
+    job_state: StringProperty(name="State", description="What the farm last said of the job")
+    job_progress: FloatProperty(name="Progress", min=0.0, max=1.0, subtype="FACTOR")
+
+
+CLASSES = (RigSettings, SceneSettings)
+
+
+def add_properties() -> None:
+    """Hang the groups on objects and scenes."""
+    bpy.types.Object.dvp_rig = PointerProperty(type=RigSettings)
+    bpy.types.Scene.dvp = PointerProperty(type=SceneSettings)
+
+
+def remove_properties() -> None:
+    """Take the groups off again; what files stored stays in them."""
+    del bpy.types.Object.dvp_rig
+    del bpy.types.Scene.dvp

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender is told on enabling and disabling the add-on; imported only by `register`."""
+
+from __future__ import annotations
+
+import atexit
+
+import bpy
+
+from . import preferences, properties
+from .passes import engine
+from .ui import export_operators, import_operators, panels
+
+CLASSES = (
+    *properties.CLASSES,
+    *preferences.CLASSES,
+    *import_operators.CLASSES,
+    *export_operators.CLASSES,
+    *panels.CLASSES,
+    *engine.CLASSES,
+)
+_registered: list[type] = []
+
+
+def register() -> None:
+    """Register all classes in order, then properties and menu entries."""
+    for item in CLASSES:
+        bpy.utils.register_class(item)
+        _registered.append(item)
+    properties.add_properties()
+    import_operators.add_menu()
+    engine.add_to_panels()
+    atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
+
+
+def unregister() -> None:
+    """Undo `register`; harmless where nothing is registered."""
+    atexit.unregister(unregister)
+    if not _registered:
+        return
+    engine.remove_from_panels()
+    import_operators.remove_menu()
+    properties.remove_properties()
+    while _registered:
+        bpy.utils.unregister_class(_registered.pop())

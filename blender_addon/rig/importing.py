@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A take file becomes a rig: mesh, bones, camera, plate, and the tracked performance as an NLA strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel, read_face_model
+from dvp_core.data.take import Take, read_take
+from dvp_core.maths.frames import opengl_pose_from_take_pose
+from dvp_core.maths.rotations import unwrapped_quaternions
+
+from . import names
+from .animation import Channel, add_tracked_layer
+from .armature import bind, make_armature_object
+from .camera import find_plate, make_camera_object, put_plate_behind
+from .memory import remember_take
+from .mesh import make_face_object
+from .scene_setup import set_up_scene
+
+_KEY_LIMIT = 10.0  # Blender's own limit of a shape key's range
+
+
+@dataclass(frozen=True)
+class ImportedTake:
+    """What an import made.
+
+    Attributes:
+        take: The take, as read.
+        rig: The armature object; everything else hangs on it.
+        face: The mesh object.
+        camera: The plate's camera.
+        plate: Where the plate was found, or None.
+    """
+
+    take: Take
+    rig: bpy.types.Object
+    face: bpy.types.Object
+    camera: bpy.types.Object
+    plate: Path | None
+
+
+def import_take(
+    path: Path | str,
+    *,
+    context: bpy.types.Context,
+    plate_path: Path | str | None = None,
+    face_model_path: Path | str | None = None,
+    is_packed: bool = True,
+    is_scene_set_up: bool = True,
+) -> ImportedTake:
+    """Build the rig of a take in the current scene and return what was made.
+
+    Args:
+        path: The `*.take`.
+        context: Blender's context, in object mode.
+        plate_path: The clip: movie, folder or `####` pattern; None looks for the clip's name beside the take.
+        face_model_path: The `*.face.npz`, for takes whose model's licence keeps the face out of them.
+        is_packed: Whether the take's bytes are packed into the .blend, so that it renders anywhere.
+        is_scene_set_up: Whether the scene gets the clip's frame rate, range and size, and the camera.
+
+    Raises:
+        DataError: Not a take, a damaged one, one without its face, or a plate that is not there.
+    """
+    path = Path(path)
+    take = read_take(path)
+    face = face_of(take, face_model_path)
+    plate = find_plate(take.clip, path, None if plate_path is None else Path(plate_path))
+    collection = bpy.data.collections.new(take.subject or path.stem)
+    context.scene.collection.children.link(collection)
+    rig = make_armature_object(
+        face, name=f"{collection.name} Rig", collection=collection, view_layer=context.view_layer
+    )
+    face_object = make_face_object(face, take.reflectance, name=f"{collection.name} Face")
+    camera = make_camera_object(take.camera, name=f"{collection.name} Camera")
+    collection.objects.link(face_object)
+    collection.objects.link(camera)
+    bind(face_object, rig)
+    _set_key_limits(face_object, take)
+    remember_take(rig, take, path, is_packed=is_packed)
+    rig.dvp_rig.face = face_object
+    rig.dvp_rig.camera = camera
+    rig.dvp_rig.face_model_path = "" if face_model_path is None else str(face_model_path)
+    _add_performance(rig, face_object, take)
+    if plate is not None:
+        put_plate_behind(camera, plate, take.clip)
+    if is_scene_set_up:
+        set_up_scene(context.scene, take.clip)
+        context.scene.camera = camera
+        context.scene.frame_set(take.frames.first)
+    return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate)
+
+
+def face_of(take: Take, face_model_path: Path | str | None) -> FaceModel:
+    """Return the take's own face, or the model it was tracked with and its identity.
+
+    Raises:
+        DataError: The take carries no face and the model is not given or another one.
+    """
+    if take.face is not None:
+        return take.face
+    if not face_model_path:
+        raise DataError(
+            f"carries no face (the licence of '{take.face_model_id}' forbids it)",
+            where=f"take of {take.clip.file_name}",
+            remedy="Give the face model it was tracked with",
+        )
+    model = read_face_model(face_model_path)
+    if model.sha256 != take.face_model_sha256:
+        raise DataError(
+            f"is not the model of the take ('{take.face_model_id}', {take.face_model_sha256[:12]})",
+            where=face_model_path,
+            remedy="Give the face model the clip was tracked with",
+        )
+    return model.baked(take.identity)
+
+
+def _set_key_limits(face_object: bpy.types.Object, take: Take) -> None:
+    """Widen a key's slider where the tracked values leave 0..1, which Blender would cut off."""
+    lowest, highest = take.expression.min(axis=0), take.expression.max(axis=0)
+    beyond = np.flatnonzero(np.maximum(-lowest, highest) > _KEY_LIMIT)
+    if beyond.size:
+        raise DataError(
+            f"expression '{take.expression_names[beyond[0]]}' leaves Blender's limit of 10",
+            where=f"take of {take.clip.file_name}",
+            remedy="Track the clip again",
+        )
+    keys = face_object.data.shape_keys.key_blocks
+    for name, low, high in zip(take.expression_names, lowest.tolist(), highest.tolist(), strict=True):
+        keys[name].slider_min = min(0.0, low)
+        keys[name].slider_max = max(1.0, high)
+
+
+def _add_performance(rig: bpy.types.Object, face_object: bpy.types.Object, take: Take) -> None:
+    frames = np.array(take.frames.numbers)
+    expressions = [
+        Channel(names.expression_value(name), 0, take.expression[:, number], "Expressions")
+        for number, name in enumerate(take.expression_names)
+    ]
+    key = face_object.data.shape_keys
+    add_tracked_layer(key, expressions, frames, name=f"{take.subject} expression", blend_type="ADD")
+    add_tracked_layer(rig, _rig_channels(take), frames, name=f"{take.subject} pose", blend_type="COMBINE")
+
+
+def _rig_channels(take: Take) -> list[Channel]:
+    rotation, location = opengl_pose_from_take_pose(
+        unwrapped_quaternions(take.head_rotation_wxyz), take.head_translation_m
+    )
+    channels = [Channel(names.HEAD_LOCATION, axis, location[:, axis], names.HEAD_BONE) for axis in range(3)]
+    channels += [Channel(names.HEAD_ROTATION, part, rotation[:, part], names.HEAD_BONE) for part in range(4)]
+    for side, bone in enumerate(names.EYE_BONES):
+        yaw, pitch = take.gaze_rad[:, side, 0], take.gaze_rad[:, side, 1]
+        channels.append(Channel(names.eye_rotation(side), 0, pitch, bone))
+        channels.append(Channel(names.eye_rotation(side), 2, yaw, bone))
+    light = take.illumination_sh.reshape(-1, names.LIGHT_FLOATS)
+    channels += [Channel(names.LIGHT, number, light[:, number], "Light") for number in range(names.LIGHT_FLOATS)]
+    return channels

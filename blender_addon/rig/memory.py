@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a rig remembers its take: packed into the .blend, or found as a file by its hash.
+
+Rendering needs more than a Blender mesh holds (double-precision vertices, correspondence, eyes). The take's bytes are
+therefore packed into a Text data-block, which no dependency graph ever copies and in whose lines a person can read what
+it is. Where packing was declined, the file is looked for at its old path and beside the .blend.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.take import Take, read_take
+
+_BYTES = "take_bytes"
+_CACHE_LIMIT = 4
+_cache: dict[str, Take] = {}  # by content hash, so that it can never be stale
+
+
+def remember_take(rig: bpy.types.Object, take: Take, path: Path, *, is_packed: bool) -> None:
+    """Write into the rig which take it shows, and pack the take's bytes where asked."""
+    settings = rig.dvp_rig
+    settings.is_rig = True
+    settings.subject = take.subject
+    settings.take_path = str(path)
+    settings.take_sha256 = take.sha256
+    if is_packed:
+        text = bpy.data.texts.new(path.name)
+        text.write(_description(take, path))
+        text[_BYTES] = path.read_bytes()
+        settings.take_text = text
+    _keep(take)
+
+
+def remembered_take(rig: bpy.types.Object) -> Take:
+    """Return the rig's take.
+
+    Raises:
+        DataError: It is neither packed nor found, or what was found is another take.
+    """
+    sha256 = rig.dvp_rig.take_sha256
+    if sha256 not in _cache:
+        _keep(_load(rig))
+    if sha256 not in _cache:
+        raise DataError(
+            "the take of this rig was replaced by another one",
+            where=rig.name,
+            remedy="Put the take that was imported back, or import the new one",
+        )
+    return _cache[sha256]
+
+
+def _keep(take: Take) -> None:
+    while len(_cache) >= _CACHE_LIMIT:
+        del _cache[next(iter(_cache))]
+    _cache[take.sha256] = take
+
+
+def forget_takes() -> None:
+    """Drop every take from memory, so that the next use reads it again."""
+    _cache.clear()
+
+
+def _load(rig: bpy.types.Object) -> Take:
+    text = rig.dvp_rig.take_text
+    content = text.get(_BYTES) if text is not None else None
+    if content is not None:
+        with tempfile.TemporaryDirectory(prefix="dvp-") as folder:
+            unpacked = Path(folder) / "packed.take"
+            unpacked.write_bytes(content)
+            return read_take(unpacked)
+    return read_take(_take_file(rig))
+
+
+def _take_file(rig: bpy.types.Object) -> Path:
+    original = Path(bpy.path.abspath(rig.dvp_rig.take_path))
+    places = [original]
+    if bpy.data.filepath:
+        places.append(Path(bpy.data.filepath).parent / original.name)
+    for place in places:
+        if place.is_file():
+            return place
+    raise DataError(
+        f"the take '{original.name}' is neither packed nor at {' or '.join(str(place.parent) for place in places)}",
+        where=rig.name,
+        remedy="Put the take beside the .blend, or import it again with 'Pack Take' on",
+    )
+
+
+def _description(take: Take, path: Path) -> str:
+    lines = [
+        "A take of Deep Video Portraits is packed with this text; the rig needs it to render its passes.",
+        f"file: {path.name}",
+        f"subject: {take.subject}",
+        f"clip: {take.clip.file_name}, {take.clip.width_px} x {take.clip.height_px}, {take.clip.fps} frames/s",
+        f"frames: {take.frames}",
+        f"face model: {take.face_model_id} {take.face_model_sha256}",
+        f"sha256 of the content: {take.sha256}",
+    ]
+    return "\n".join(lines) + "\n"

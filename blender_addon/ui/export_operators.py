@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# pyright: reportInvalidTypeForm=false
+
+"""Export of the conditioning passes: at once from scripts, frame by frame with Esc to stop from the window."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+
+from ..passes.exporting import export_passes, frames_to_export, iterate_export
+from ..rig.reading import rig_of_scene
+from .reporting import reported
+
+
+def has_rig(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Say whether the scene has a portrait rig, and tell the operator why not."""
+    try:
+        rig_of_scene(context.scene)
+    except DataError as error:
+        operator.poll_message_set(str(error))
+        return False
+    return True
+
+
+def parsed_frames(text: str) -> FrameRange | None:
+    """Return the frames a field names, or None where it is empty."""
+    return FrameRange.parse(text) if text.strip() else None
+
+
+class DVP_OT_export_passes(bpy.types.Operator):
+    """Render the conditioning passes of the take's crop to multilayer EXR."""
+
+    bl_idname = "dvp.export_passes"
+    bl_label = "Export Passes"
+    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender reads the class's own set
+
+    output: StringProperty(name="Folder", description="Empty takes the scene's", default="")
+    frames: StringProperty(name="Frames", description="Empty takes the scene's", default="")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig."""
+        return has_rig(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Export all frames before returning."""
+        return reported(self, lambda: self._export(context))
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Export one frame at a time, so that the window stays alive."""
+        del event
+        try:
+            self._start(context)
+        except DataError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        context.window_manager.progress_begin(0, self._count)
+        self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Export the next frame at each tick; Esc stops."""
+        if event.type == "ESC":
+            self._stop(context)
+            self.report({"WARNING"}, f"Stopped after {self._done} of {self._count} frames")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"RUNNING_MODAL"}
+        try:
+            next(self._exports)
+        except StopIteration:
+            self._stop(context)
+            self.report({"INFO"}, f"Exported {self._done} frames")
+            return {"FINISHED"}
+        except DataError as error:
+            self._stop(context)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._done += 1
+        context.window_manager.progress_update(self._done)
+        context.workspace.status_text_set(f"Passes: {self._done} of {self._count} (Esc stops)")
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Put the scene back when Blender ends the operator."""
+        self._stop(context)
+
+    def _export(self, context: bpy.types.Context) -> str:
+        files = export_passes(context.scene, self._folder(context), parsed_frames(self._frames(context)))
+        return f"Exported {len(files)} frames to {files[0].parent}"
+
+    def _start(self, context: bpy.types.Context) -> None:
+        frames = frames_to_export(context.scene, parsed_frames(self._frames(context)))
+        self._exports: Iterator[Path] = iterate_export(context.scene, self._folder(context), frames)
+        self._done, self._count = 0, len(frames)
+
+    def _stop(self, context: bpy.types.Context) -> None:
+        close = getattr(self._exports, "close", None)
+        if close is not None:
+            close()
+        context.window_manager.event_timer_remove(self._timer)
+        context.window_manager.progress_end()
+        context.workspace.status_text_set(None)
+
+    def _folder(self, context: bpy.types.Context) -> str:
+        return self.output or context.scene.dvp.passes_folder
+
+    def _frames(self, context: bpy.types.Context) -> str:
+        return self.frames or context.scene.dvp.frames
+
+
+CLASSES = (DVP_OT_export_passes,)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar tab 'Portrait' and the section under Output properties. Drawing reads properties and computes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from dvp_core.data.errors import DataError
+
+from ..passes.engine import ENGINE
+from ..rig.reading import rig_of_scene
+from . import export_operators, import_operators
+
+
+class DVP_PT_take(bpy.types.Panel):
+    """Which take the scene shows."""
+
+    bl_idname = "DVP_PT_take"
+    bl_label = "Deep Video Portraits"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Portrait"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show the take, or how to get one."""
+        layout = self.layout
+        try:
+            rig = rig_of_scene(context.scene)
+        except DataError as error:
+            layout.label(text=error.what[:1].upper() + error.what[1:], icon="INFO")
+            layout.operator(import_operators.DVP_OT_import_take.bl_idname, icon="IMPORT")
+            return
+        settings = rig.dvp_rig
+        column = layout.column(align=True)
+        column.label(text=f"Subject: {settings.subject or 'unnamed'}", icon="USER")
+        column.label(text="Take: packed in this file" if settings.take_text else f"Take: {settings.take_path}")
+        column.label(text=f"Content: {settings.take_sha256[:12]}")
+        column.label(text=f"Rig: {rig.name}", icon="ARMATURE_DATA")
+
+
+class DVP_PT_passes(bpy.types.Panel):
+    """Export of passes."""
+
+    bl_idname = "DVP_PT_passes"
+    bl_parent_id = "DVP_PT_take"
+    bl_label = "Passes"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Portrait"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show where the passes go, and the button."""
+        draw_passes(self.layout, context)
+
+
+class DVP_PT_output(bpy.types.Panel):
+    """The same under Output properties, where render settings are looked for."""
+
+    bl_idname = "DVP_PT_output"
+    bl_label = "Deep Video Portraits"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "output"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads the class's own set
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show the area and the export."""
+        layout = self.layout
+        layout.use_property_split = True
+        if context.scene.render.engine == ENGINE:
+            layout.prop(context.scene.dvp, "area")
+        draw_passes(layout, context)
+
+
+def draw_passes(layout: Any, context: bpy.types.Context) -> None:
+    """Draw the export's fields and button."""
+    settings = context.scene.dvp
+    column = layout.column()
+    column.prop(settings, "passes_folder")
+    column.prop(settings, "frames")
+    column.operator(export_operators.DVP_OT_export_passes.bl_idname, icon="RENDER_ANIMATION")
+
+
+CLASSES = (DVP_PT_take, DVP_PT_passes, DVP_PT_output)
