@@ -1,7 +1,7 @@
 """The shared eye: triangles to pixels.
 
-`reference.py` (numpy) is the truth, `compiled.py` (numba) its bit-identical twin, `torch_twin.py` the one for graphics cards.
-Nothing here knows a face, a camera or a light: it takes points in pixels and their depths.
+`reference.py` (numpy) is the truth, `compiled.py` (numba) its bit-identical twin, `torch_twin.py` the one for
+graphics cards. Nothing here knows a face, a camera or a light: it takes points in pixels and their depths.
 """
 
 from dvp_core.raster.door import Backend, rasterize

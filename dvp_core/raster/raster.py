@@ -1,8 +1,8 @@
 """What a rasteriser returns, and the one preparation that every backend shares.
 
 Coverage is decided in integers, so that no compiler, processor or summation order can change it: points are rounded to
-1/16384 pixel, a pixel belongs to a triangle when its centre (at +0.5) lies inside, and a centre exactly on an edge belongs
-to the triangle of which that edge is a top or a left one (the rule of Direct3D, OpenGL and Vulkan). Two triangles that
+1/16384 pixel, a pixel belongs to a triangle when its centre (at +0.5) lies inside, and a centre exactly on an edge
+belongs to the triangle of which that edge is a top or a left one (the rule of Direct3D, OpenGL and Vulkan). Two triangles that
 share an edge therefore never both cover a pixel, and never both miss it.
 
 Nothing is clipped: a triangle with a corner nearer than `NEAR_M`, not finite, or farther than `GUARD_BAND_PX` from the
@@ -28,7 +28,7 @@ class Raster:
 
     Attributes:
         triangle_ids: (H, W) int32, -1 where there is nothing.
-        barycentric: (H, W, 3) float64 perspective-correct weights of the triangle's corners; zero where there is nothing.
+        barycentric: (H, W, 3) float64 perspective-correct weights of the triangle's corners; zero where nothing is.
         depth: (H, W) float64 in the unit of the depths given; zero where there is nothing.
     """
 

@@ -1,8 +1,8 @@
 """The rasteriser in torch, for graphics cards: what the tracker and training use where there is one.
 
-It decides coverage by the same integers as `reference.py`, so the covered pixels are equal. Depths and weights are computed
-in float64 by the same formulas, but a card may fuse a product and a sum: they agree to `TOLERANCE` (relative), and a pixel may
-show another triangle only where two are nearer to each other than that. It is not differentiable by itself: gradients
+It decides coverage by the same integers as `reference.py`, so the covered pixels are equal. Depths and weights are
+computed in float64 by the same formulas, but a card may fuse a product and a sum: they agree to `TOLERANCE` (relative),
+and a pixel may show another triangle only where two are nearer to each other than that. It is not differentiable by itself: gradients
 flow through attributes blended with its weights.
 """
 
@@ -40,7 +40,7 @@ class TorchRaster:
 
 @dataclass(frozen=True)
 class _Setup:
-    """Triangles that may cover a pixel: ids (N,), corners' x, y (N, 3) int64 and 1 / depth (N, 3), turn (N,), boxes (N,)."""
+    """Triangles that may cover a pixel: ids (N,), corners' x, y and 1 / depth (N, 3), turn (N,), boxes (N,)."""
 
     ids: torch.Tensor
     x: torch.Tensor

@@ -1,0 +1,15 @@
+"""Conditioning images: one file per image, the function that draws a frame of them, and their EXR files."""
+
+from dvp_core.passes.exr import header_attributes, read_pass_frame, write_pass_frame
+from dvp_core.passes.folder import PassFolder, pass_path
+from dvp_core.passes.render import render_pass_frame, render_passes
+
+__all__ = [
+    "PassFolder",
+    "header_attributes",
+    "pass_path",
+    "read_pass_frame",
+    "render_pass_frame",
+    "render_passes",
+    "write_pass_frame",
+]
