@@ -42,7 +42,8 @@ def run_job(
     """Run one job to its end and return its report (see `reports.job_report`).
 
     Started again after an interruption, it goes on where it stopped: the ledger in `state_folder` and the frames
-    themselves know what is done. A job that has ended before is returned as it is.
+    themselves know what is done. A job that has ended is gone through once more: frames that stand with their key are
+    kept, and those whose passes or generator have changed are rendered.
 
     Args:
         job: What to render.
@@ -55,13 +56,22 @@ def run_job(
         options: Deadlines.
     """
     with Ledger(Path(state_folder) / "ledger.sqlite", clock=time.time) as ledger:
-        ledger.submit(job, owner="local")
         ledger.recover()
+        if not ledger.submit(job, owner="local"):
+            _take_up_again(ledger, job)
         requeue_lost_frames(ledger, roots)
         with opened_backend(backend, workers=workers, task_function=task_function) as pool:
             scheduler = Scheduler(ledger, pool, roots, options or SchedulerOptions())
             _run_until(scheduler, lambda: ledger.job_state(job.id) in (*ENDED_JOBS, "paused"), job, progress)
         return job_report(ledger, job.id)
+
+
+def _take_up_again(ledger: Ledger, job: Job) -> None:
+    state = ledger.job_state(job.id)
+    if state == "paused":
+        ledger.act(job.id, "resume")
+    elif state in ENDED_JOBS:
+        ledger.act(job.id, "retry", frames=job.frame_range)
 
 
 def _run_until(scheduler: Scheduler, is_over: Callable[[], bool], job: Job, progress: Progress) -> None:

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
-
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
+from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
 from farm.tasks import FileRecord, Record, WorkOrder
 
 _KEPT_GENERATORS = 2
@@ -77,13 +76,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _device() -> str:
-    """Return the GPU where this worker was given one, else the CPU with one thread: workers are one per core."""
-    import torch
-
-    if torch.cuda.is_available() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
-        return "cuda"
-    torch.set_num_threads(1)
-    return "cpu"
+    """Return the GPU where this worker was given one (Ray names it in the environment), else the CPU."""
+    return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
 
 
 def _make_manifest(order: WorkOrder) -> Iterator[Record]:
@@ -106,6 +100,7 @@ def _make_movie(order: WorkOrder) -> Iterator[Record]:
     path = publish_shot_movie(
         [item.frame for item in order.finished],
         output=roots.resolve(job.output),
+        passes=roots.resolve(job.passes),
         plate=None if job.plate is None else roots.resolve(job.plate),
         consent=None if job.consent is None else roots.resolve(job.consent),
     )

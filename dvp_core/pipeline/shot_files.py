@@ -15,6 +15,7 @@ import numpy as np
 from dvp_core.data.consent import consent_sha256
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, sha256_of_file, write_bytes_atomically
+from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict, write_job
 from dvp_core.pipeline.render_frames import frame_path
 
@@ -108,10 +109,21 @@ def _shrunk(image: np.ndarray) -> np.ndarray:
     return image[::step, ::step]
 
 
-def publish_shot_movie(frames: Sequence[int], *, output: Path, plate: Path | None, consent: Path | None = None) -> Path:
-    """Publish the shot's labelled movie, with the plate's sound where there is a plate, and return its path."""
+def publish_shot_movie(
+    frames: Sequence[int], *, output: Path, passes: Path, plate: Path | None, consent: Path | None = None
+) -> Path:
+    """Publish the shot's labelled movie and return its path: composed into the plate, or the bare squares without one.
+
+    Args:
+        frames: The shot's frames, ascending.
+        output: Template of the frames, local.
+        passes: The passes they were rendered from.
+        plate: The clip that lends its pictures, sound and rate.
+        consent: Consent record, recorded in the label.
+    """
     from dvp_core.pipeline.movie import make_movie
 
     path = output.parent / f"{output.parent.name}.mp4"
-    make_movie(output, frames=frames, clip_path=plate, output=path, consent=consent)
+    composed_from = None if plate is None else passes
+    make_movie(output, path, frames=FrameRange.of(frames), passes=composed_from, plate=plate, consent=consent)
     return path
