@@ -71,11 +71,22 @@ def scalp_weight(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
     marks = landmarks_68(model, vertices)
     brow_height, eye_height = marks[17:27, 1].mean(), model.eye_centers[:, 1].mean()
     forehead_depth, ear_depth = marks[27, 2], marks[[0, 16], 2].mean()
-    backward = np.clip((forehead_depth - vertices[:, 2]) / (forehead_depth - ear_depth + 0.03), 0.0, 1.3)
-    hairline = brow_height + 0.052 - 0.035 * backward**2
-    # Behind the ears the line falls to the nape.
-    behind = np.clip((ear_depth - 0.022 - vertices[:, 2]) / 0.035, 0.0, 1.0)
-    hairline = hairline + behind * (eye_height - 0.085 - hairline)
+    backward = (forehead_depth - vertices[:, 2]) / (forehead_depth - ear_depth)
+    # High over the forehead, down the temples to sideburns before the ears, over the ears, and to the nape.
+    line = np.array(
+        [
+            (0.0, brow_height + 0.043),
+            (0.35, brow_height + 0.036),
+            (0.62, brow_height + 0.012),
+            (0.80, eye_height - 0.012),
+            (0.98, eye_height - 0.022),
+            (1.05, eye_height + 0.026),
+            (1.40, eye_height + 0.020),
+            (1.60, eye_height - 0.050),
+            (2.2, eye_height - 0.075),
+        ]
+    )
+    hairline = np.interp(backward, line[:, 0], line[:, 1])
     above = np.clip((vertices[:, 1] - hairline) / 0.008, 0.0, 1.0)
     return np.asarray(above * model.region("face", "head", "neck"))
 
@@ -146,9 +157,9 @@ def build_brows(model: FaceModel, vertices: np.ndarray, face: bpy.types.Object) 
     random = np.random.default_rng(6)
     roots, directions = [], []
     for line, outward in ((marks[22:27], 1.0), (marks[21:16:-1], -1.0)):
-        part = np.sort(random.uniform(0.0, 1.0, 170))
+        part = np.sort(random.uniform(0.0, 1.0, 110))
         on_line = np.stack([np.interp(part * 4, np.arange(5), line[:, axis]) for axis in range(3)], axis=1)
-        thickness_m = 0.0042 * np.minimum(1.0, 1.6 - 1.25 * part) * np.minimum(1.0, 0.55 + 4 * part)
+        thickness_m = 0.0030 * np.minimum(1.0, 1.6 - 1.25 * part) * np.minimum(1.0, 0.55 + 4 * part)
         on_line[:, 1] += random.uniform(-0.5, 0.5, len(part)) * 2 * thickness_m
         roots.append(on_line)
         lean = np.stack([outward * (0.5 + 0.6 * part), 0.75 - 1.0 * part, 0.12 * np.ones(len(part))], axis=1)

@@ -62,7 +62,7 @@ HEAD_KEYS_DEG: tuple[tuple[float, float, float, float], ...] = (
 GESTURES: tuple[tuple[float, float, float, dict[str, float]], ...] = (
     (0.9, 0.5, 0.7, {"browInnerUp": 0.7, "browOuterUpLeft": 0.6, "browOuterUpRight": 0.6, "eyeWide": 0.25}),
     (2.35, 0.75, 0.8, {"mouthSmile": 0.75, "cheekSquint": 0.55, "eyeSquint": 0.35, "mouthDimple": 0.2}),
-    (4.35, 0.5, 0.8, {"browDown": 0.75, "eyeSquint": 0.25, "noseSneer": 0.2}),
+    (4.35, 0.5, 0.8, {"browDown": 0.75, "eyeSquint": 0.25, "noseSneer": 0.2, "mouthFrown": 0.35}),
     (5.45, 0.5, 0.6, {"browOuterUpLeft": 0.85, "browInnerUp": 0.25, "mouthLeft": 0.25}),
     (6.5, 0.4, 0.5, {"browInnerUp": 0.55, "browOuterUpRight": 0.45, "browOuterUpLeft": 0.45}),
     (7.75, 0.7, 0.8, {"mouthSmile": 0.85, "cheekSquint": 0.7, "eyeSquint": 0.4, "jawOpen": 0.14}),

@@ -36,15 +36,19 @@ SWEATER_RINGS = (
     (0.216, 0.130, -0.330, 0.0),
 )
 RING_POINTS = 64
+F_STOP = 4.5
 
 
-def build_camera(camera: Camera) -> bpy.types.Object:
-    """Return the plate's camera at the origin, looking along +Y, made the scene's."""
+def build_camera(camera: Camera, *, focus_m: float) -> bpy.types.Object:
+    """Return the plate's camera at the origin, looking along +Y, made the scene's; it is sharp at `focus_m`."""
     data = bpy.data.cameras.new("plate camera")
     data.sensor_fit = "HORIZONTAL"
     data.lens = camera.focal_px * data.sensor_width / camera.width_px
     data.shift_x = (0.5 * camera.width_px - camera.principal_px[0]) / camera.width_px
     data.shift_y = (camera.principal_px[1] - 0.5 * camera.height_px) / camera.width_px
+    data.dof.use_dof = True
+    data.dof.focus_distance = focus_m
+    data.dof.aperture_fstop = F_STOP
     thing = bpy.data.objects.new("plate camera", data)
     matrix = np.eye(4)
     matrix[:3, :3] = BLENDER_WORLD_FROM_OPENGL_CAMERA
