@@ -1,8 +1,8 @@
 """Passes as multilayer OpenEXR files: ZIP, because it loses nothing and its checksum finds every flipped bit.
 
 Files of the project itself name their channels `color.R`; Blender puts the view layer's name before it and, from 5.0
-on, writes several parts. The reader takes all of these, and finds channels by name only. The OpenEXR library is imported
-when a file is read or written: Blender has none, and writes the same channels by its own means.
+on, writes several parts. The reader takes all of these, and finds channels by name only. The OpenEXR library is
+imported when a file is read or written: Blender has none, and writes the same channels by its own means.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def header_attributes(pass_frame: PassFrame) -> dict[str, str]:
     """Return what a file's header tells about the frame, all as text, since Blender can write nothing else."""
     crop = pass_frame.crop
     return {
-        "dvp_version": FORMAT_VERSION,
-        "dvp_frame": str(pass_frame.frame),
-        "dvp_crop": f"{crop.x_px} {crop.y_px} {crop.size_px} {crop.resolution_px}",
-        "dvp_take_sha256": pass_frame.take_sha256,
-        "dvp_face_model_sha256": pass_frame.face_model_sha256,
+        "dvp.version": FORMAT_VERSION,
+        "dvp.frame": str(pass_frame.frame),
+        "dvp.crop": f"{crop.x_px} {crop.y_px} {crop.size_px} {crop.resolution_px}",
+        "dvp.take_sha256": pass_frame.take_sha256,
+        "dvp.face_model_sha256": pass_frame.face_model_sha256,
     }
 
 
@@ -98,15 +98,15 @@ def read_pass_frame(path: Path | str) -> PassFrame:
     planes = _read_planes(path, places)
     pictures = {name: np.stack(planes[name], axis=2) for name in PASS_CHANNELS}
     return PassFrame(
-        frame=_whole_number(texts, "dvp_frame", path),
+        frame=_whole_number(texts, "dvp.frame", path),
         color=pictures["color"],
         corr=pictures["corr"],
         gaze=pictures["gaze"],
         mask=pictures["mask"][:, :, 0],
         depth=pictures["depth"][:, :, 0],
         crop=crop,
-        take_sha256=texts["dvp_take_sha256"],
-        face_model_sha256=texts["dvp_face_model_sha256"],
+        take_sha256=texts["dvp.take_sha256"],
+        face_model_sha256=texts["dvp.face_model_sha256"],
     )
 
 
@@ -118,25 +118,25 @@ def _crop_and_texts(parts: tuple[ExrPart, ...], path: Path | str) -> tuple[Crop,
     texts: dict[str, str] = {}
     for part in reversed(parts):
         texts.update(part.texts)
-    expected = ("dvp_version", "dvp_frame", "dvp_crop", "dvp_take_sha256", "dvp_face_model_sha256")
+    expected = ("dvp.frame", "dvp.crop", "dvp.take_sha256", "dvp.face_model_sha256")
     missing = [name for name in expected if name not in texts]
     if missing:
         raise DataError(
             f"has no attribute '{missing[0]}', so it holds no passes of this project", where=path, remedy=REMEDY
         )
-    if texts["dvp_version"] != FORMAT_VERSION:
+    if texts.get("dvp.version", FORMAT_VERSION) != FORMAT_VERSION:
         raise DataError(
-            f"holds passes of version '{texts['dvp_version'][:20]}', expected {FORMAT_VERSION}",
+            f"holds passes of version '{texts['dvp.version'][:20]}', expected {FORMAT_VERSION}",
             where=path,
             remedy=REMEDY,
         )
-    numbers = texts["dvp_crop"].split()
+    numbers = texts["dvp.crop"].split()
     if len(numbers) != 4:
-        raise DataError(f"attribute 'dvp_crop' is '{texts['dvp_crop'][:40]}', expected four numbers", where=path)
-    values = [_whole_number({"dvp_crop": number}, "dvp_crop", path) for number in numbers]
+        raise DataError(f"attribute 'dvp.crop' is '{texts['dvp.crop'][:40]}', expected four numbers", where=path)
+    values = [_whole_number({"dvp.crop": number}, "dvp.crop", path) for number in numbers]
     crop = Crop(values[0], values[1], values[2], values[3])
     if not (0 < crop.size_px and 0 < crop.resolution_px):
-        raise DataError(f"attribute 'dvp_crop' is '{texts['dvp_crop']}', an empty square", where=path)
+        raise DataError(f"attribute 'dvp.crop' is '{texts['dvp.crop']}', an empty square", where=path)
     return crop, texts
 
 
