@@ -88,7 +88,10 @@ def scalp_weight(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
     )
     hairline = np.interp(backward, line[:, 0], line[:, 1])
     above = np.clip((vertices[:, 1] - hairline) / 0.008, 0.0, 1.0)
-    return np.asarray(above * model.region("face", "head", "neck"))
+    # Ears stand out further than the landmarks before them; no hair grows there.
+    stands_out = np.abs(vertices[:, 0]) > np.abs(marks[[0, 16], 0]).mean() + 0.006
+    is_ear = stands_out & (np.abs(vertices[:, 1] - eye_height + 0.015) < 0.05) & (backward > 0.7)
+    return np.asarray(above * ~is_ear * model.region("face", "head", "neck"))
 
 
 def build_hair(model: FaceModel, vertices: np.ndarray, face: bpy.types.Object) -> bpy.types.Object:
