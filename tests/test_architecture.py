@@ -58,7 +58,7 @@ def room_of(path: Path) -> str:
 
 def python_files() -> list[Path]:
     found = [path for top in ("dvp_core", "farm", "blender_addon") for path in (ROOT / top).rglob("*.py")]
-    return sorted(path for path in found if path != ROOT / "dvp_core/__init__.py")
+    return sorted(path for path in found if path.parent != ROOT / "dvp_core")
 
 
 def imports_of(path: Path) -> list[str]:

@@ -18,6 +18,7 @@ from rich.table import Table
 from dvp_core.data.errors import DataError
 
 DONE, FAILED, WRONG_CALL = 0, 1, 2
+WRONG_CALL_OF_VERIFY = 64  # its codes 1 to 5 are verdicts
 
 # name: (module, function, one line); modules load only when called, so that `dvp` answers at once.
 _OWN: dict[str, tuple[str, str, str]] = {
@@ -148,6 +149,8 @@ def _call(command: Command, words: list[str]) -> int:
         if wants_json:
             _print_json({"error": str(error)})
         raise
+    except SystemExit as parsed:
+        return WRONG_CALL_OF_VERIFY if command.name == "verify" and parsed.code else int(parsed.code or DONE)
     code = result.pop("exit_code", DONE) if isinstance(result, dict) else (result or DONE)
     if wants_json and isinstance(result, dict):
         _print_json(result)

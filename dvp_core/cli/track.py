@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dvp_core.cli.arguments import Input, Output, consent_of, frames_of, rate_of
 from dvp_core.cli.progress import shown_progress
-from dvp_core.pipeline.track import track_clip, track_options
+from dvp_core.pipeline.track import track_clip, track_options, tracking_figures
 
 
 def track(
@@ -61,11 +59,4 @@ def track(
             weights=weights,
             progress=progress,
         )
-    return {
-        "take": str(output),
-        "frame_count": take.frame_count,
-        "tracked_frame_count": int(np.count_nonzero(take.is_tracked)),
-        "focal_px": take.camera.focal_px,
-        "landmark_error_px_median": float(np.median(take.landmark_error_px[take.is_tracked])),
-        "frames_without_face": [int(f) for f, ok in zip(take.frames, take.is_tracked, strict=True) if not ok],
-    }
+    return {"take": str(output), **tracking_figures(take)}

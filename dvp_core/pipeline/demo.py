@@ -21,7 +21,6 @@ import numpy as np
 import dvp_core
 from dvp_core.actor import actor_clip_path, actor_consent_path, actor_landmarks_path
 from dvp_core.compose import crop_plate
-from dvp_core.data.consent import consent_sha256
 from dvp_core.data.edit import Curve, Edit, write_edit
 from dvp_core.data.files import canonical_json, sha256_of_file, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
@@ -31,11 +30,12 @@ from dvp_core.data.take import Take
 from dvp_core.passes import PassFolder
 from dvp_core.pipeline.children import run_module
 from dvp_core.pipeline.clips import open_clip_of
+from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.movie import compose_movie
 from dvp_core.pipeline.passes import export_passes_of
 from dvp_core.pipeline.pictures import SheetRow, pass_pictures, rig_picture, sheet
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.pipeline.track import track_clip
+from dvp_core.pipeline.track import track_clip, tracking_figures
 from dvp_core.pipeline.train import TrainBudget, train_generator
 from dvp_core.trust import Label, publish_still, verify
 from dvp_core.video import read_image
@@ -110,7 +110,7 @@ def run_demo(options: DemoOptions, *, progress: Progress = no_progress) -> dict[
     with report.stage("contact sheet"):
         _publish_contact_sheet(options, take, edit)
     report.figures["verify"] = verify(movie).as_json()
-    report.figures["tracking"] = _tracking_figures(take)
+    report.figures["tracking"] = tracking_figures(take)
     content = _report_content(options, take, edit, report)
     write_bytes_atomically(options.output / "report.json", canonical_json(content))
     return content
@@ -246,17 +246,6 @@ def _telling_frames(take: Take, edit: Edit) -> FrameRange:
     chosen = sorted({take.frames.first + take.frame_count // 12} | middles | ends)
     picked = np.linspace(0, len(chosen) - 1, min(_SHEET_ROWS, len(chosen))).round().astype(int)
     return FrameRange.of(chosen[index] for index in picked)
-
-
-def _tracking_figures(take: Take) -> dict[str, Any]:
-    tracked = take.is_tracked
-    return {
-        "frames": take.frame_count,
-        "frames_without_face": int(np.count_nonzero(~tracked)),
-        "focal_px": round(take.camera.focal_px, 1),
-        "landmark_error_px_median": round(float(np.median(take.landmark_error_px[tracked])), 3),
-        "photometric_error_median": round(float(np.median(take.photometric_error[tracked])), 4),
-    }
 
 
 def _report_content(options: DemoOptions, take: Take, edit: Edit, report: _Report) -> dict[str, Any]:

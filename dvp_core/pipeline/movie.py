@@ -11,12 +11,12 @@ import numpy as np
 
 from dvp_core.compose import compose_frame
 from dvp_core.data.clip import FrameSource
-from dvp_core.data.consent import consent_sha256
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder
+from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.trust import Label, PublishedMovie, publish_movie
 from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dvp_core.data.consent import consent_sha256
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path, open_shot, render_frames
 from dvp_core.trust import Label, publish_frame_list
 

@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,13 @@ import numpy as np
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, sha256_of_bytes, sha256_of_file
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.passes import WINDOW_FRAMES, PassFrame, PassSource
+from dvp_core.data.passes import PassFrame, PassSource
 
 if TYPE_CHECKING:  # torch and the label's library are loaded by whoever renders, not by a farm head that only counts
     from dvp_core.generator import Generator
 
 RENDER_VERSION = 1
 """Raise it whenever equal inputs give other pixels: every frame gets another key then."""
-
-_CACHED_FRAMES = 2 * WINDOW_FRAMES
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,17 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class CachedPasses:
-    """A pass source that keeps the last frames, so that neighbouring windows decode no file twice."""
+    """A pass source that keeps the frames read last, so that a frame's key and its window decode no file twice.
+
+    Attributes:
+        source: Where frames come from.
+        limit: How many frames are kept.
+        kept: Those frames, the latest read last.
+        hashes: Content hashes of all frames read.
+    """
 
     source: PassSource
+    limit: int
     kept: OrderedDict[int, PassFrame] = field(default_factory=OrderedDict)
     hashes: dict[int, str] = field(default_factory=dict)
 
@@ -68,7 +74,7 @@ class CachedPasses:
         if frame not in self.kept:
             self.kept[frame] = self.source.read(frame)
         self.kept.move_to_end(frame)
-        while len(self.kept) > _CACHED_FRAMES:
+        while len(self.kept) > self.limit:
             self.kept.popitem(last=False)
         return self.kept[frame]
 
@@ -89,9 +95,7 @@ class Shot:
 
     def reopened(self, passes: Path | str) -> Shot:
         """Return the shot of another folder of passes, or of the same one read anew, with the generator as loaded."""
-        from dvp_core.passes import PassFolder
-
-        return Shot(CachedPasses(PassFolder(passes)), self.generator, self.generator_sha256)
+        return replace(self, passes=_cached(passes, self.generator))
 
 
 def open_shot(passes: Path | str, generator: Path | str, *, device: str = "cpu") -> Shot:
@@ -101,26 +105,31 @@ def open_shot(passes: Path | str, generator: Path | str, *, device: str = "cpu")
         DataError: No passes there, or no generator that can be trusted.
     """
     from dvp_core.generator import load_generator
+
+    loaded = load_generator(generator, device=device)
+    return Shot(_cached(passes, loaded), loaded, sha256_of_file(generator))
+
+
+def _cached(passes: Path | str, generator: Generator) -> CachedPasses:
     from dvp_core.passes import PassFolder
 
-    return Shot(CachedPasses(PassFolder(passes)), load_generator(generator, device=device), sha256_of_file(generator))
+    return CachedPasses(PassFolder(passes), limit=generator.facts.config.window + 1)
 
 
 def frame_key(shot: Shot, frame: int) -> str:
     """Return the hash of all that the frame's pixels depend on.
 
-    The window repeats the source's first frame before its beginning, as `synthesise` does.
-
     Raises:
         DataError: A frame of the window is missing or damaged.
     """
-    first = shot.passes.frames.first
-    window = [max(first, frame - back) for back in reversed(range(WINDOW_FRAMES))]
+    from dvp_core.generator.windows import window_frames
+
+    window = window_frames(frame, shot.passes.frames, shot.generator.facts.config.window)
     content = {
         "window": [shot.passes.content_sha256(number) for number in window],
         "generator": shot.generator_sha256,
         "render_version": RENDER_VERSION,
-        "device": str(shot.generator.device).partition(":")[0],
+        "device": shot.generator.device.type,
         "frame": frame,
     }
     return sha256_of_bytes(canonical_json(content))

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dvp_core.data.consent import consent_sha256
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, sha256_of_file, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict, write_job
+from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.render_frames import frame_path
 
 _SHEET_COLUMNS = 6

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 import dvp_core
 from dvp_core.data.clip import FrameSource
-from dvp_core.data.consent import consent_sha256
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
@@ -20,6 +19,7 @@ from dvp_core.data.take import Take, read_take, write_take
 from dvp_core.landmarks import detector_named
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import part_of
+from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_face_model
 from dvp_core.tracking import TrackOptions, track
 from dvp_core.video import open_clip
@@ -116,6 +116,18 @@ def track_clip(
     write_take(output, take)
     recipe.record(output, steps)
     return take
+
+
+def tracking_figures(take: Take) -> dict[str, Any]:
+    """Return what a user wants to know of a tracked take, as plain numbers."""
+    tracked = take.is_tracked
+    return {
+        "frame_count": take.frame_count,
+        "frames_without_face": [int(take.frames.numbers[index]) for index in np.flatnonzero(~tracked)],
+        "focal_px": round(take.camera.focal_px, 1),
+        "landmark_error_px_median": round(float(np.median(take.landmark_error_px[tracked])), 3),
+        "photometric_error_median": round(float(np.median(take.photometric_error[tracked])), 4),
+    }
 
 
 def track_options(*, focal_px: float | None = None, resolution_px: int = 256) -> TrackOptions:

@@ -5,6 +5,7 @@ import pytest
 
 from dvp_core.cli.main import run
 from dvp_core.data.take import read_take, write_take
+from dvp_core.video import write_png
 
 
 @pytest.fixture
@@ -25,10 +26,31 @@ def test_an_unknown_command_is_a_wrong_call_and_names_the_known(capsys):
     assert "track" in capsys.readouterr().err
 
 
-def test_missing_arguments_are_a_wrong_call():
-    with pytest.raises(SystemExit) as raised:
-        run(["edit"])
-    assert raised.value.code == 2
+@pytest.mark.parametrize(
+    ("words", "code"), [(["edit"], 2), (["verify"], 64), (["edit", "--help"], 0), (["verify", "-h"], 0)]
+)
+def test_missing_arguments_are_a_wrong_call(words, code):
+    assert run(words) == code
+
+
+def test_verify_answers_by_its_exit_code(tmp_path, capsys):
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    assert run(["verify", str(tmp_path / "x.png"), "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["state"] == "unreadable"
+
+
+def test_consent_is_recorded_and_shown(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DVP_KEYS", str(tmp_path / "keys"))
+    (tmp_path / "plate").mkdir()
+    write_png(tmp_path / "plate" / "frame.0001.png", np.zeros((8, 8, 3), np.uint8))
+    record = tmp_path / "consent.json"
+    words = ["consent", "new", "--clip", str(tmp_path / "plate"), "--use", "a test", "-o", str(record), "--json"]
+    assert run(words) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert run(["consent", "show", str(record), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sha256"] == made["sha256"]
+    record.write_text(record.read_text().replace("a test", "a film"))
+    assert run(["consent", "show", str(record)]) == 1
 
 
 def test_an_edit_runs_from_words_to_file(tmp_path, take_path, capsys):
