@@ -142,5 +142,5 @@ def _quaternion(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray
 
 def _set_key(curve: bpy.types.FCurve, frame: float, value: float) -> None:
     """Set one key with straight lines to its neighbours; a key that stands there is replaced."""
-    key = curve.keyframe_points.insert(frame, value, options={"REPLACE"})
+    key = curve.keyframe_points.insert(frame, value)
     key.interpolation = "LINEAR"
