@@ -1,0 +1,174 @@
+"""Weights as safetensors with a JSON beside them in the same file: nothing in such a file can run.
+
+A reader looks at names, shapes and dtypes in the file's header, against a network that exists without memory, before
+any weight is read; then at the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import canonical_json, parse_json, write_atomically
+from dvp_core.generator.networks import FastConfig, NetworkConfig, Preset, TranslationConfig, build_network
+
+GENERATOR_VERSION = 1
+_KIND = "dvp-generator"
+_REMEDY = "Train the generator again, or copy the file anew"
+_LIMITS = {
+    "window": (1, 64),
+    "resolution_px": (8, 2048),
+    "width": (1, 512),
+    "full_width": (2, 256),
+    "texture_channels": (1, 256),
+    "texture_size": (1, 2048),
+    "history_scale": (1, 64),
+}
+
+
+@dataclass(frozen=True)
+class GeneratorFacts:
+    """What a generator's file says about itself.
+
+    Attributes:
+        preset: Which design.
+        config: The network's shape.
+        crop: The square of the plate it paints.
+        face_model_sha256: Face model of the takes it was trained on.
+        clip_sha256: The movie it was trained on.
+        take_sha256: The take it was trained on.
+        consent_sha256: Consent record given for training, where one was.
+        coverage: Statistics of what it has seen, see `coverage.py`.
+        record: What happened in training.
+    """
+
+    preset: Preset
+    config: NetworkConfig
+    crop: Crop
+    face_model_sha256: str
+    clip_sha256: str
+    take_sha256: str
+    consent_sha256: str | None
+    coverage: dict[str, Any]
+    record: dict[str, Any]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write a safetensors file in one step, with a JSON under the metadata's key `dvp`."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"dvp": canonical_json(header).decode()}
+    write_atomically(path, lambda temporary: save_file(contiguous, temporary, metadata=metadata))
+
+
+@contextmanager
+def opened_tensors(path: Path | str) -> Iterator[Any]:
+    """Open a safetensors file; whatever is wrong with its bytes becomes a `DataError`."""
+    if not Path(path).is_file():
+        raise DataError("does not exist or is no file", where=path, remedy="Check the path")
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as stream:
+            yield stream
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"is no safetensors file, or is damaged ({error})", where=path, remedy=_REMEDY) from error
+
+
+def read_header(stream: Any, path: Path | str) -> dict[str, Any]:
+    """Return the JSON that `write_tensors` put into an opened file."""
+    text = (stream.metadata() or {}).get("dvp")
+    header = None if text is None else parse_json(text, where=path)
+    if not isinstance(header, dict):
+        raise DataError("carries no description of itself", where=path, remedy=_REMEDY)
+    return header
+
+
+def read_tensors(stream: Any, expected: Mapping[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+    """Read tensors that have exactly the names, shapes and dtypes of `expected` (whose values are not used).
+
+    Raises:
+        DataError: Another set of names, another shape or dtype, or a value that is not finite.
+    """
+    names = set(stream.keys())
+    if names != set(expected):
+        odd = sorted(names ^ set(expected))
+        raise DataError(f"field '{odd[0]}' is missing or superfluous", where=path, remedy=_REMEDY)
+    for name, wanted in expected.items():
+        part = stream.get_slice(name)
+        shape, dtype = tuple(part.get_shape()), part.get_dtype()
+        if shape != tuple(wanted.shape) or dtype != _DTYPE_NAMES[wanted.dtype]:
+            raise DataError(
+                f"field '{name}' is {dtype} {shape}, expected {_DTYPE_NAMES[wanted.dtype]} {tuple(wanted.shape)}",
+                where=path,
+                remedy=_REMEDY,
+            )
+    tensors = {name: stream.get_tensor(name) for name in expected}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise DataError(f"field '{name}' holds NaN or infinity", where=path, remedy=_REMEDY)
+    return tensors
+
+
+_DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
+
+
+def save_generator(path: Path, network: nn.Module, facts: GeneratorFacts) -> None:
+    """Publish a generator: weights, and all that `GeneratorFacts` tells."""
+    header = asdict(facts) | {"kind": _KIND, "version": GENERATOR_VERSION}
+    write_tensors(path, network.state_dict(), header)
+
+
+def read_generator(path: Path | str) -> tuple[nn.Module, GeneratorFacts]:
+    """Read and check a generator's file.
+
+    Raises:
+        DataError: Missing, damaged, of another kind or version, or with weights that do not fit its configuration.
+    """
+    with opened_tensors(path) as stream:
+        facts = _facts_from(read_header(stream, path), path)
+        with torch.device("meta"):
+            network = build_network(facts.config)
+        tensors = read_tensors(stream, network.state_dict(), path)
+    network.load_state_dict(tensors, assign=True)
+    return network.eval().requires_grad_(False), facts
+
+
+def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
+    if header.get("kind") != _KIND or header.get("version") != GENERATOR_VERSION:
+        raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
+    try:
+        preset = header["preset"]
+        if preset not in get_args(Preset):
+            raise DataError(f"has the unknown preset '{preset}'", where=path, remedy=_REMEDY)
+        config = _config_from(preset, header["config"], path)
+        crop = Crop(**{key: int(header["crop"][key]) for key in ("x_px", "y_px", "size_px", "resolution_px")})
+        consent = header["consent_sha256"]
+        facts = GeneratorFacts(
+            preset=preset,
+            config=config,
+            crop=crop,
+            consent_sha256=None if consent is None else str(consent),
+            **{key: str(header[key]) for key in ("face_model_sha256", "clip_sha256", "take_sha256")},
+            **{key: dict(header[key]) for key in ("coverage", "record")},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+    if crop.size_px < 1 or crop.resolution_px != config.resolution_px:
+        raise DataError(f"paints {config.resolution_px} px but names {crop}", where=path, remedy=_REMEDY)
+    return facts
+
+
+def _config_from(preset: Preset, values: Mapping[str, Any], path: Path | str) -> NetworkConfig:
+    for name, value in values.items():
+        low, high = _LIMITS[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise DataError(f"{name} is {value!r}, expected {low} to {high}", where=path, remedy=_REMEDY)
+    return FastConfig(**values) if preset == "fast" else TranslationConfig(**values)

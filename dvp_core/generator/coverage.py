@@ -1,0 +1,49 @@
+"""What a generator has seen: the spread of pose, expression and gaze, and of their speed, in its training frames.
+
+Kept with the weights, so that an edit can be told how far it leaves what the network knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dvp_core.data.take import Take
+from dvp_core.maths.rotations import rotation_vector_from_quaternion_wxyz, unwrapped_quaternions
+
+
+def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
+    """Return names and values (F, P) of a take's parameters: head rotation vector, translation, gaze, expression."""
+    rotation = rotation_vector_from_quaternion_wxyz(unwrapped_quaternions(take.head_rotation_wxyz.astype(np.float64)))
+    names = [
+        *(f"head.rotation_{axis}_rad" for axis in "xyz"),
+        *(f"head.{axis}_m" for axis in "xyz"),
+        *(f"gaze.{eye}_{angle}_rad" for eye in ("left", "right") for angle in ("yaw", "pitch")),
+        *(f"expression.{name}" for name in take.expression_names),
+    ]
+    gaze = take.gaze_rad.reshape(take.frame_count, 4)
+    return names, np.concatenate([rotation, take.head_translation_m, gaze, take.expression], axis=1)
+
+
+def coverage_of(take: Take, indices: np.ndarray) -> dict[str, Any]:
+    """Return mean, std, min and max of every parameter and of its speed a second over the frames used.
+
+    Args:
+        take: The training take.
+        indices: Ascending indices of the frames that training sees.
+    """
+    names, values = performance_vectors(take)
+    is_neighbour = np.diff(indices) == 1
+    steps = (values[indices[1:]] - values[indices[:-1]])[is_neighbour] * float(take.clip.fps)
+    return {
+        "parameters": names,
+        "frame_count": len(indices),
+        "value": _statistics(values[indices]),
+        "speed_per_s": _statistics(steps if len(steps) else np.zeros((1, len(names)))),
+    }
+
+
+def _statistics(values: np.ndarray) -> dict[str, list[float]]:
+    measures = {"mean": values.mean(0), "std": values.std(0), "min": values.min(0), "max": values.max(0)}
+    return {name: [round(float(value), 6) for value in measure] for name, measure in measures.items()}

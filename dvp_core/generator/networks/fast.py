@@ -1,0 +1,157 @@
+"""The network for minutes of training on a processor: most of the picture is known before it learns anything.
+
+Three guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned
+image), a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), and what the
+convolutions paint themselves with the help of a neural texture on the face. A small U-Net works at a quarter of the
+resolution; only thin layers run at the full one. Its ten older frames enter at an eighth, where they tell motion.
+
+No normalisation: batch statistics would tie a frame's pixels to its neighbours. Residual branches start at zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
+from dvp_core.generator.networks.neural_texture import NeuralTexture, lookup
+from dvp_core.generator.networks.window import Window
+
+LAYERS = 3
+"""Background, bent canonical image, painted image."""
+
+
+@dataclass(frozen=True)
+class FastConfig:
+    """Shape of the fast network."""
+
+    window: int = WINDOW_FRAMES
+    resolution_px: int = 256
+    width: int = 48
+    """Channels at a quarter of the resolution."""
+    full_width: int = 16
+    """Channels at the full resolution."""
+    texture_channels: int = 8
+    texture_size: int = 128
+    history_scale: int = 8
+
+
+class Residual(nn.Module):
+    """Two convolutions 3x3 beside the identity; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features of the same shape."""
+        return features + self.second(functional.silu(self.first(functional.silu(features))))
+
+
+class Merge(nn.Module):
+    """Coarser features, enlarged bilinearly (no checkerboard), joined with the skip of their level."""
+
+    def __init__(self, coarse: int, skip: int, channels: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(coarse, channels, 1)
+        self.join = nn.Conv2d(channels + skip, channels, 3, 1, 1)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        """Features (batch, channels, height, width) of the skip's size."""
+        enlarged = functional.interpolate(self.narrow(coarse), scale_factor=2, mode="bilinear")
+        return functional.silu(self.join(torch.cat([enlarged, skip], dim=1)))
+
+
+class Trunk(nn.Module):
+    """U-Net from a quarter of the resolution down to a thirty-second, where it sees the whole picture."""
+
+    def __init__(self, config: FastConfig) -> None:
+        super().__init__()
+        a, b, c, d = config.width, 2 * config.width, 3 * config.width, 4 * config.width
+        size = config.resolution_px // 4
+        older = CHANNELS_PER_FRAME * (config.window - 1)
+        self.place = nn.Parameter(torch.zeros(1, a, size, size))
+        self.motion = nn.Conv2d(older, b, 1)
+        self.encode_a, self.down_b = Residual(a), nn.Conv2d(a, b, 4, 2, 1)
+        self.encode_b, self.down_c = Residual(b), nn.Conv2d(b, c, 4, 2, 1)
+        self.encode_c, self.down_d = Residual(c), nn.Conv2d(c, d, 4, 2, 1)
+        self.encode_d = nn.Sequential(Residual(d), Residual(d))
+        self.up_c, self.decode_c = Merge(d, c, c), Residual(c)
+        self.up_b, self.decode_b = Merge(c, b, b), Residual(b)
+        self.up_a, self.decode_a = Merge(b, a, a), Residual(a)
+
+    def forward(self, features: Tensor, history: Tensor) -> Tensor:
+        """Features (batch, width, height / 4, width / 4), from as many and the reduced older frames."""
+        at_a = self.encode_a(features + self.place)
+        at_b = self.encode_b(self.down_b(at_a) + self.motion(history))
+        at_c = self.encode_c(self.down_c(at_b))
+        at_d = self.encode_d(self.down_d(at_c))
+        at_c = self.decode_c(self.up_c(at_d, at_c))
+        at_b = self.decode_b(self.up_b(at_c, at_b))
+        return self.decode_a(self.up_a(at_b, at_a))
+
+
+class FastNetwork(nn.Module):
+    """Window of conditioning images in, one RGB image out, nominally in [-1, 1]."""
+
+    def __init__(self, config: FastConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = config.resolution_px
+        self.background = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.canonical = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.texture = NeuralTexture(config.texture_channels, config.texture_size)
+        seen = CHANNELS_PER_FRAME + 1 + 2 * config.texture_channels
+        half_width, full_width = config.width // 2, config.full_width
+        self.to_half = nn.Conv2d(seen, half_width, 2, 2)
+        self.to_quarter = nn.Conv2d(half_width, config.width, 4, 2, 1)
+        self.trunk = Trunk(config)
+        self.flow = nn.Conv2d(config.width, 2, 3, 1, 1)
+        self.up_half = Merge(config.width, half_width, half_width)
+        self.detail = nn.Conv2d(seen + 6, full_width // 2, 1)
+        self.up_full = Merge(half_width, full_width // 2, full_width)
+        self.output = nn.Conv2d(full_width, 3 + LAYERS, 3, 1, 1)
+        for starts_silent in (self.flow, self.output):
+            nn.init.zeros_(starts_silent.weight)
+            nn.init.zeros_(_bias(starts_silent))
+
+    def forward(self, window: Window) -> Tensor:
+        """RGB (batch, 3, height, width) of the window's current frame."""
+        seen = self._seen(window.current)
+        at_half = functional.silu(self.to_half(seen))
+        at_quarter = self.trunk(self.to_quarter(at_half), window.history)
+        known = torch.cat([self.background.expand(len(seen), -1, -1, -1), self._bent(at_quarter)], dim=1)
+        detail = self.detail(torch.cat([seen, known], dim=1))
+        painted = self.output(self.up_full(self.up_half(at_quarter, at_half), detail)).float()
+        weights = painted[:, 3:].softmax(dim=1)
+        colours = torch.stack([known[:, :3], known[:, 3:], painted[:, :3]], dim=1)
+        return (colours * weights[:, :, None]).sum(dim=1)
+
+    def _seen(self, current: Tensor) -> Tensor:
+        """The frame's channels, where there is a surface, and the texture looked up there."""
+        mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
+        return torch.cat([current, mask, self.texture(current[:, 3:6], mask)], dim=1)
+
+    def _bent(self, at_quarter: Tensor) -> Tensor:
+        """The canonical image seen through the predicted flow."""
+        size = self.config.resolution_px
+        flow = functional.interpolate(self.flow(at_quarter).float(), size=(size, size), mode="bilinear")
+        return lookup(self.canonical, pixel_grid(size, flow.device) + flow.movedim(1, -1))
+
+
+def pixel_grid(size: int, device: torch.device) -> Tensor:
+    """Pixel centres (1, size, size, 2) as x and y in [-1, 1], the image's outer corners."""
+    centres = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    return torch.stack([x, y], dim=-1)[None]
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    if layer.bias is None:
+        raise ValueError("the layer was made without a bias")
+    return layer.bias

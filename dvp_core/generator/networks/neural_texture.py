@@ -1,0 +1,44 @@
+"""Features painted on the face's surface, looked up where the correspondence image says which point is seen.
+
+Thies, Zollhöfer, Nießner, Deferred Neural Rendering, SIGGRAPH 2019, with the correspondence image in place of uv
+coordinates: it is a place in the mean face's bounding box, so a texture here is two planes, one seen from the front
+and one from the side. This file knows no face; to it the correspondence is a point in the unit cube.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class NeuralTexture(nn.Module):
+    """Learned front (x, y) and side (z, y) planes over the unit cube."""
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.front = nn.Parameter(torch.zeros(1, channels, size, size))
+        self.side = nn.Parameter(torch.zeros(1, channels, size, size))
+
+    def forward(self, correspondence: Tensor, mask: Tensor) -> Tensor:
+        """Features (batch, 2 * channels, height, width), zero outside the mask.
+
+        Args:
+            correspondence: (batch, 3, height, width) in [-1, 1].
+            mask: (batch, 1, height, width), 1 where there is a surface.
+        """
+        x, y, z = correspondence.float().unbind(1)
+        front = lookup(self.front, torch.stack([x, y], dim=-1))
+        side = lookup(self.side, torch.stack([z, y], dim=-1))
+        return torch.cat([front, side], dim=1) * mask
+
+
+def lookup(image: Tensor, places: Tensor) -> Tensor:
+    """Values (batch, channels, height, width) of one image, bilinear, its edge repeated.
+
+    Args:
+        image: (1, channels, rows, columns).
+        places: (batch, height, width, 2) x and y in [-1, 1], the image's outer corners.
+    """
+    shared = image.expand(len(places), -1, -1, -1)
+    return functional.grid_sample(shared, places, padding_mode="border", align_corners=False)

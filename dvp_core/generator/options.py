@@ -1,0 +1,101 @@
+"""What a training run may be told, and the paper's numbers as the presets' defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dvp_core.generator.networks import Preset
+
+HoldOut = Literal[
+    "none",  # train on every tracked frame
+    "last-third",  # keep the frames from index frame_count * 2 // 3 on unseen
+]
+
+Device = Literal[
+    "auto",  # a graphics card where there is one
+    "cpu",
+    "cuda",
+]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a preset is trained.
+
+    Attributes:
+        batch_size: Images a step.
+        learning_rate: Adam's step size, at the start where it decays.
+        first_momentum: Adam's beta 1.
+        l1_weight: Weight of the mean absolute error against the adversarial term.
+        is_adversarial: Whether a discriminator is trained along.
+        is_decaying: Whether the learning rate falls to zero over the budget along half a cosine.
+        average_decay: Decay of the running average of the weights; 0 keeps the last weights.
+        default_minutes: Budget where none is given.
+    """
+
+    batch_size: int
+    learning_rate: float
+    first_momentum: float
+    l1_weight: float
+    is_adversarial: bool
+    is_decaying: bool
+    average_decay: float
+    default_minutes: float
+
+
+PAPER = Recipe(
+    batch_size=16,
+    learning_rate=2e-4,
+    first_momentum=0.5,
+    l1_weight=100.0,
+    is_adversarial=True,
+    is_decaying=False,
+    average_decay=0.0,
+    default_minutes=600.0,
+)
+FAST = Recipe(
+    batch_size=4,
+    learning_rate=1.5e-3,
+    first_momentum=0.9,
+    l1_weight=1.0,
+    is_adversarial=False,
+    is_decaying=True,
+    average_decay=0.995,
+    default_minutes=4.0,
+)
+RECIPES: dict[Preset, Recipe] = {"fast": FAST, "dvp2018": PAPER, "pix2pix": PAPER}
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """A training run.
+
+    Attributes:
+        preset: Network and recipe.
+        steps: Stop after so many optimiser steps; with it a run is reproducible bit for bit.
+        minutes: Stop after so much training time; the preset's default where neither is given.
+        hold_out: Frames that training must not see.
+        seed: Of the initial weights and of the order of frames.
+        batch_size: Images a step; the recipe's where not given.
+        width: Channels of the network's first level; the preset's where not given.
+        device: Where to compute.
+        threads: Processor threads; torch's own choice where not given.
+        checkpoint_seconds: Time between saved states, from which an interrupted run goes on.
+    """
+
+    preset: Preset = "fast"
+    steps: int | None = None
+    minutes: float | None = None
+    hold_out: HoldOut = "none"
+    seed: int = 0
+    batch_size: int | None = None
+    width: int | None = None
+    device: Device = "auto"
+    threads: int | None = None
+    checkpoint_seconds: float = field(default=60.0)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The preset's recipe."""
+        return RECIPES[self.preset]

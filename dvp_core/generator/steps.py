@@ -1,0 +1,121 @@
+"""One optimiser step of each kind, short enough to see whole, and the state that steps change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dvp_core.data.passes import CHANNELS_PER_FRAME
+from dvp_core.generator.losses import absolute_error, adversarial_error, reconstruction_error
+from dvp_core.generator.networks import NetworkConfig, PatchDiscriminator, Window, build_network
+from dvp_core.generator.options import Recipe
+
+
+@dataclass
+class TrainingState:
+    """All that a step changes; saved and restored, training goes on as if it had not stopped.
+
+    Attributes:
+        network: The network that is trained.
+        average: Running average of its weights, which is what gets published; the network itself without averaging.
+        discriminator: The adversary, where the recipe has one.
+        network_optimiser: Adam of the network.
+        discriminator_optimiser: Adam of the adversary.
+        step: Steps done.
+        elapsed_s: Training time spent.
+    """
+
+    network: nn.Module
+    average: nn.Module
+    discriminator: nn.Module | None
+    network_optimiser: torch.optim.Adam
+    discriminator_optimiser: torch.optim.Adam | None
+    step: int = 0
+    elapsed_s: float = 0.0
+
+
+def fresh_state(config: NetworkConfig, recipe: Recipe, *, seed: int, device: torch.device) -> TrainingState:
+    """Return a state with weights drawn from the seed."""
+    torch.manual_seed(seed)
+    network = build_network(config).to(device, memory_format=torch.channels_last)
+    average = network
+    if recipe.average_decay > 0:
+        average = build_network(config).to(device, memory_format=torch.channels_last).requires_grad_(False)
+    discriminator = discriminator_optimiser = None
+    if recipe.is_adversarial:
+        discriminator = PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)
+        discriminator_optimiser = _adam(discriminator, recipe)
+    state = TrainingState(network, average, discriminator, _adam(network, recipe), discriminator_optimiser)
+    restart_average(state)
+    return state
+
+
+def restart_average(state: TrainingState) -> None:
+    """Set the running average to the present weights."""
+    if state.average is not state.network:
+        state.average.load_state_dict(state.network.state_dict())
+
+
+def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(recipe.first_momentum, 0.999))
+
+
+def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, float]:
+    """One step on the reconstruction error alone."""
+    with torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half):
+        made = state.network(window)
+    loss = reconstruction_error(made.float(), wanted, window.current)
+    _descend(state.network_optimiser, loss)
+    return {"loss": float(loss.detach())}
+
+
+def adversarial_step(
+    state: TrainingState, window: Window, wanted: Tensor, *, l1_weight: float, is_half: bool
+) -> dict[str, float]:
+    """One step of the adversary, then one of the network (Isola et al. 2017, section 3.3)."""
+    adversary, adversary_optimiser = state.discriminator, state.discriminator_optimiser
+    if adversary is None or adversary_optimiser is None:
+        raise ValueError("the state has no adversary")
+    conditions = torch.cat([window.history, window.current], dim=1)
+    autocast = torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half)
+    with autocast:
+        made = state.network(window)
+        on_made = adversary(torch.cat([conditions, made.detach()], dim=1)).float()
+        on_real = adversary(torch.cat([conditions, wanted], dim=1)).float()
+    adversary_loss = (adversarial_error(on_made, is_real=False) + adversarial_error(on_real, is_real=True)) / 2
+    _descend(adversary_optimiser, adversary_loss)
+    adversary.requires_grad_(False)
+    with autocast:
+        judged = adversary(torch.cat([conditions, made], dim=1)).float()
+    l1 = absolute_error(made.float(), wanted, torch.ones_like(wanted[:, :1]))
+    fooling = adversarial_error(judged, is_real=True)
+    _descend(state.network_optimiser, fooling + l1_weight * l1)
+    adversary.requires_grad_(True)
+    values = {"l1": l1, "fooling": fooling, "adversary": adversary_loss}
+    return {name: float(value.detach()) for name, value in values.items()}
+
+
+def _descend(optimiser: torch.optim.Adam, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
+def set_learning_rate(optimisers: Iterable[torch.optim.Adam | None], rate: float) -> None:
+    """Give all optimisers one step size."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups if optimiser else ():
+            group["lr"] = rate
+
+
+def follow_average(state: TrainingState, decay: float) -> None:
+    """Move the running average towards the present weights; it moves faster while young."""
+    if state.average is state.network:
+        return
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for average, present in zip(state.average.parameters(), state.network.parameters(), strict=True):
+            average.lerp_(present, 1 - decay)
