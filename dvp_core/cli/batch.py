@@ -8,7 +8,7 @@ from typing import Any
 from dvp_core.cli.arguments import Input, Output, consent_of
 from dvp_core.cli.progress import shown_progress
 from dvp_core.pipeline.batch import read_batch, run_batch
-from dvp_core.pipeline.train import TrainBudget
+from dvp_core.pipeline.train import train_options
 
 
 def batch(clips: Input, output: Output, *, minutes: float = 10.0, consent: Path | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def batch(clips: Input, output: Output, *, minutes: float = 10.0, consent: Path 
     entries = read_batch(clips)
     with shown_progress() as progress:
         results = run_batch(
-            entries, output, budget=TrainBudget(minutes=minutes), consent=consent_of(consent), progress=progress
+            entries, output, options=train_options(minutes=minutes), consent=consent_of(consent), progress=progress
         )
     failed = {item.name: item.error for item in results if item.error is not None}
     return {

@@ -17,12 +17,13 @@ from typing import Any
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, read_json, write_bytes_atomically
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.generator import TrainOptions
 from dvp_core.pipeline.movie import compose_movie
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.perform import edit_take, transfer_take
 from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.track import track_clip
-from dvp_core.pipeline.train import TrainBudget, train_generator
+from dvp_core.pipeline.train import train_generator
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -89,7 +90,7 @@ def run_batch(
     entries: tuple[BatchEntry, ...],
     output: Path | str,
     *,
-    budget: TrainBudget,
+    options: TrainOptions,
     consent: Path | None = None,
     progress: Progress = no_progress,
 ) -> list[BatchResult]:
@@ -98,7 +99,7 @@ def run_batch(
     Args:
         entries: The clips.
         output: Folder; each clip gets a folder in it.
-        budget: How long each generator is trained.
+        options: How each generator is trained.
         consent: Record for clips that name none.
         progress: Told with the clip's name before the stage.
     """
@@ -106,7 +107,7 @@ def run_batch(
     for entry in entries:
         told = _prefixed(progress, entry.name)
         try:
-            movie = _run_entry(entry, Path(output) / entry.name, budget, entry.consent or consent, told)
+            movie = _run_entry(entry, Path(output) / entry.name, options, entry.consent or consent, told)
             results.append(BatchResult(entry.name, movie, None))
         except DataError as error:
             results.append(BatchResult(entry.name, None, str(error)))
@@ -114,7 +115,9 @@ def run_batch(
     return results
 
 
-def _run_entry(entry: BatchEntry, folder: Path, budget: TrainBudget, consent: Path | None, progress: Progress) -> Path:
+def _run_entry(
+    entry: BatchEntry, folder: Path, options: TrainOptions, consent: Path | None, progress: Progress
+) -> Path:
     take = folder / "clip.take"
     track_clip(
         entry.clip,
@@ -127,7 +130,7 @@ def _run_entry(entry: BatchEntry, folder: Path, budget: TrainBudget, consent: Pa
     )
     generator = folder / "generator.safetensors"
     train_generator(
-        take, entry.clip, generator, budget=budget, face_model=entry.face_model, consent=consent, progress=progress
+        take, entry.clip, generator, options=options, face_model=entry.face_model, consent=consent, progress=progress
     )
     performed = _performed(entry, take, folder)
     export_passes(performed, folder / "passes", face_model=entry.face_model, progress=progress)
