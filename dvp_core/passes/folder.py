@@ -40,9 +40,13 @@ class PassFolder:
                 "holds no passes.####.exr", where=self.path, remedy="Export the passes first: dvp passes TAKE -o FOLDER"
             )
 
-    @cached_property
+    @property
     def frames(self) -> FrameRange:
         """The frames that stand in the folder, as it was when first asked."""
+        return self._frames
+
+    @cached_property
+    def _frames(self) -> FrameRange:
         matches = (_NAME.fullmatch(entry.name) for entry in self.path.iterdir())
         return FrameRange.of(int(match[1]) for match in matches if match)
 
