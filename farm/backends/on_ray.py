@@ -221,7 +221,7 @@ def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
     base = tempfile.gettempdir()
     if len(base) > _LONGEST_TEMPORARY_PATH:
         base = "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="dvp-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix=f"dvp-{os.getpid()}-", dir=base))
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))

@@ -1,0 +1,190 @@
+"""The farm with a real generator, passes and labels: the same bytes however a job is cut and wherever it runs."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dvp_core.data.camera import Crop
+from dvp_core.data.files import sha256_of_file
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.passes import PassFrame
+from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
+from dvp_core.generator.networks import FastConfig, build_network
+from dvp_core.passes import pass_path, write_pass_frame
+from dvp_core.pipeline.render_frames import frame_key, missing_passes, open_shot, render_frames
+from farm.local import run_job
+from farm.preflight import check_job
+from farm.roots import Roots
+
+SIZE = 32
+CROP = Crop(0, 0, SIZE, SIZE)
+FIRST, LAST = 101, 130
+
+
+def pass_frame(frame, *, seed=0):
+    random = np.random.default_rng([frame, seed])
+    images = {name: random.random((SIZE, SIZE, 3), dtype=np.float32) for name in ("color", "corr", "gaze")}
+    mask = np.ones((SIZE, SIZE), np.float32)
+    return PassFrame(
+        frame, **images, mask=mask, depth=mask, crop=CROP, take_sha256="0" * 64, face_model_sha256="1" * 64
+    )
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A site with thirty frames of passes and a small untrained generator."""
+    monkeypatch.setenv("DVP_KEYS", str(tmp_path / "keys"))
+    folder = tmp_path / "render_site"
+    for frame in range(FIRST, LAST + 1):
+        write_pass_frame(pass_path(folder / "passes", frame), pass_frame(frame))
+    torch.manual_seed(1)
+    config = FastConfig(resolution_px=SIZE, width=16, full_width=8, texture_size=16)
+    facts = GeneratorFacts("fast", config, CROP, "1" * 64, "2" * 64, "3" * 64, None, {}, {})
+    save_generator(folder / "actor.safetensors", build_network(config), facts)
+    return Roots({"site": folder})
+
+
+def job_on(make_job, site, name, **changes):
+    paths = {"passes": "site:passes", "generator": "site:actor.safetensors", "output": f"site:{name}/frame.####.png"}
+    settings = paths | {"frames": f"{FIRST}-{LAST}", "is_movie_wanted": False} | changes
+    return make_job(name, **settings)
+
+
+def hashes(site, name):
+    paths = sorted((site.folders["site"] / name).glob("frame.*.png"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def run(job, site, tmp_path, **options):
+    check_job(job, site)
+    return run_job(job, roots=site, state_folder=tmp_path / "state" / job.id, **options)
+
+
+class WorkerKiller:
+    """A listener to progress that ends one of this process's Ray workers once the first frames are there."""
+
+    def __init__(self):
+        self.victims = []
+
+    def __call__(self, stage, done, total):
+        if done == 0 or self.victims:
+            return
+        for entry in Path("/proc").iterdir():
+            name = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
+            if name.startswith(b"ray::_Worker") and f"dvp-{os.getpid()}-" in (entry / "environ").read_text():
+                self.victims.append("ray::_Worker")
+                os.kill(int(entry.name), signal.SIGKILL)
+                return
+
+
+def test_one_set_of_bytes_for_every_cut_and_backend(site, make_job, tmp_path):
+    list(
+        render_frames(
+            open_shot(site.folders["site"] / "passes", site.folders["site"] / "actor.safetensors"),
+            range(FIRST, LAST + 1),
+            output=site.folders["site"] / "bare" / "frame.####.png",
+        )
+    )
+    for name, chunk_size, backend, workers in [
+        ("a", 1, "this-machine", 2),
+        ("b", 50, "this-machine", 1),
+        ("c", 7, "ray", 2),
+    ]:
+        job = job_on(make_job, site, name, chunk_size=chunk_size)
+        killer = WorkerKiller()
+        report = run(job, site, tmp_path, backend=backend, workers=workers, progress=killer)
+        assert report["state"] == "completed", report["message"]
+        assert killer.victims == (["ray::_Worker"] if backend == "ray" else [])
+        assert hashes(site, name) == hashes(site, "bare")
+        assert len(hashes(site, name)) == 30
+    manifest = json.loads((site.folders["site"] / "c" / "manifest.json").read_text())
+    assert [entry["sha256"] for entry in manifest["frames"]] == list(hashes(site, "c").values())
+    assert all(entry["worker"].startswith("worker-") for entry in manifest["frames"])
+    assert set(report["files"]) == {"job.json", "manifest.json", "frames.label.json", "contact.png"}
+
+
+def test_changed_passes_render_the_frames_whose_window_holds_them_and_no_others(site, make_job, tmp_path):
+    job = job_on(make_job, site, "shot")
+    run(job, site, tmp_path, backend="this-machine")
+    before = hashes(site, "shot")
+    times = {path.name: path.stat().st_mtime_ns for path in (site.folders["site"] / "shot").glob("frame.*.png")}
+    write_pass_frame(pass_path(site.folders["site"] / "passes", 112), pass_frame(112, seed=9))
+    assert run(job, site, tmp_path, backend="this-machine")["state"] == "completed"
+    changed = {name for name, digest in hashes(site, "shot").items() if before[name] != digest}
+    written = {
+        path.name
+        for path in (site.folders["site"] / "shot").glob("frame.*.png")
+        if path.stat().st_mtime_ns != times[path.name]
+    }
+    assert changed == written == {f"frame.{frame:04d}.png" for frame in range(112, 123)}
+
+
+def test_interrupted_shot_takes_over_whole_frames_and_renders_damaged_ones_again(site, tmp_path):
+    folder = site.folders["site"]
+    shot = open_shot(folder / "passes", folder / "actor.safetensors")
+    records = list(render_frames(shot, range(101, 107), output=folder / "x" / "f.####.png"))
+    damaged = folder / "x" / "f.0103.png"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    (folder / "x" / "f.0105.png").unlink()
+    again = list(render_frames(shot, [106, 105, 104, 103, 102, 101], output=folder / "x" / "f.####.png"))
+    assert {record.frame for record in again if not record.is_reused} == {103, 105}
+    assert {r.frame: (r.key, r.sha256) for r in again} == {r.frame: (r.key, r.sha256) for r in records}
+
+
+def test_key_covers_frame_window_and_generator(site):
+    folder = site.folders["site"]
+    shot = open_shot(folder / "passes", folder / "actor.safetensors")
+    keys = [frame_key(shot, frame) for frame in (110, 111, 120, 121)]
+    assert len(set(keys)) == 4
+    write_pass_frame(pass_path(folder / "passes", 110), pass_frame(110, seed=9))
+    changed = [frame_key(shot.reopened(folder / "passes"), frame) for frame in (110, 111, 120, 121)]
+    assert [old == new for old, new in zip(keys, changed, strict=True)] == [False, False, False, True]
+    other = dataclasses.replace(shot, generator_sha256="f" * 64)
+    assert frame_key(other, 121) != keys[3]
+
+
+def test_movie_is_made_of_the_frames(site, make_job, tmp_path):
+    job = job_on(make_job, site, "shot", frames="101-105", is_movie_wanted=True)
+    report = run(job, site, tmp_path, backend="this-machine")
+    assert report["state"] == "completed", report["message"]
+    assert report["files"]["shot.mp4"] == sha256_of_file(site.folders["site"] / "shot" / "shot.mp4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"frames": "100-102"}, "frame 100 has no passes"),
+        ({"generator": "site:none.safetensors"}, "'generator': names no file"),
+        ({"generator": "site:passes"}, "'generator': is not a"),
+        ({"passes": "site:nowhere"}, "'passes': names no folder"),
+        ({"passes": "other:passes"}, "'passes': the root 'other' is not known"),
+        ({"plate": "site:none.mp4"}, "'plate': names nothing"),
+        ({"consent": "site:none.json"}, "'consent': names no file"),
+    ],
+)
+def test_job_that_cannot_succeed_is_refused_by_field(site, make_job, changes, reason):
+    with pytest.raises(Exception, match=reason):
+        check_job(job_on(make_job, site, "shot", **changes), site)
+
+
+def test_generator_exchanged_after_submission_is_refused(site, make_job, tmp_path):
+    job = job_on(make_job, site, "shot", inputs_sha256={"generator": "a" * 64}, max_retries_per_frame=0)
+    report = run(job, site, tmp_path, backend="this-machine")
+    assert report["state"] == "failed"
+    assert "is not the one the job was submitted with" in report["failed_frames"][0]["message"]
+    assert hashes(site, "shot") == {}
+
+
+def test_missing_passes_are_found_without_opening_one(site):
+    (site.folders["site"] / "passes" / "passes.0110.exr").write_bytes(b"")
+    (site.folders["site"] / "passes" / "passes.0111.exr").unlink()
+    assert missing_passes(site.folders["site"] / "passes", FrameRange.span(108, 131)).numbers == (111, 131)
