@@ -1,8 +1,8 @@
 """Reads what an OpenEXR file claims to hold, before any pixel is allocated.
 
-The OpenEXR library trusts a header's window and makes room for it; a damaged or hostile file could ask for all memory.
-This file reads the few bytes of the header itself ("OpenEXR File Layout", openexr.com) and refuses what is not a picture
-of moderate size. It decodes no pixel.
+The OpenEXR library trusts a header's window and makes room for it; a damaged or hostile file could ask for all
+memory. This file reads the few bytes of the header itself ("OpenEXR File Layout", openexr.com) and refuses what is
+not a picture of moderate size. It decodes no pixel.
 """
 
 from __future__ import annotations

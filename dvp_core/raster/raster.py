@@ -1,12 +1,12 @@
 """What a rasteriser returns, and the one preparation that every backend shares.
 
-Coverage is decided in integers, so that no compiler, processor or summation order can change it: points are rounded to
-1/16384 pixel, a pixel belongs to a triangle when its centre (at +0.5) lies inside, and a centre exactly on an edge
-belongs to the triangle of which that edge is a top or a left one (the rule of Direct3D, OpenGL and Vulkan). Two triangles
-that share an edge therefore never both cover a pixel, and never both miss it.
+Coverage is decided in integers, so that no compiler, processor or summation order can change it: points are
+rounded to 1/16384 pixel, a pixel belongs to a triangle when its centre (at +0.5) lies inside, and a centre exactly
+on an edge belongs to the triangle of which that edge is a top or a left one (the rule of Direct3D, OpenGL and
+Vulkan). Two triangles that share an edge therefore never both cover a pixel, and never both miss it.
 
-Nothing is clipped: a triangle with a corner nearer than `NEAR_M`, not finite, or farther than `GUARD_BAND_PX` from the
-picture's origin is dropped whole.
+Nothing is clipped: a triangle with a corner nearer than `NEAR_M`, not finite, or farther than `GUARD_BAND_PX` from
+the picture's origin is dropped whole.
 """
 
 from __future__ import annotations

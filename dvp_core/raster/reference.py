@@ -1,8 +1,9 @@
 """The rasteriser in plain numpy: the truth against which its twins are tested.
 
-Symbols in the formulas: e_i is twice the signed area of the triangle made by the pixel centre and the edge opposite
-corner i (Pineda 1988), A their sum, q_i = 1 / depth of corner i, s = sum e_i q_i. Then depth = A / s and the
-perspective-correct weights are e_i q_i / s (Heckbert and Moreton 1991). The compiled twin evaluates the same operations in the same order.
+Symbols in the formulas: e_i is twice the signed area of the triangle made by the pixel centre and the edge
+opposite corner i (Pineda 1988), A their sum, q_i = 1 / depth of corner i, s = sum e_i q_i. Then depth = A / s and
+the perspective-correct weights are e_i q_i / s (Heckbert and Moreton 1991). The compiled twin evaluates the same
+operations in the same order.
 """
 
 from __future__ import annotations

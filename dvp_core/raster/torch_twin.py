@@ -1,9 +1,9 @@
 """The rasteriser in torch, for graphics cards: what the tracker and training use where there is one.
 
 It decides coverage by the same integers as `reference.py`, so the covered pixels are equal. Depths and weights are
-computed in float64 by the same formulas, but a card may fuse a product and a sum: they agree to `TOLERANCE` (relative),
-and a pixel may show another triangle only where two are nearer to each other than that. It is not differentiable by itself:
-gradients flow through attributes blended with its weights.
+computed in float64 by the same formulas, but a card may fuse a product and a sum: they agree to `TOLERANCE`
+(relative), and a pixel may show another triangle only where two are nearer to each other than that. It is not
+differentiable by itself: gradients flow through attributes blended with its weights.
 """
 
 from __future__ import annotations
