@@ -32,6 +32,7 @@ class Recipe:
         is_decaying: Whether the learning rate falls to zero over the budget along half a cosine.
         average_decay: Decay of the running average of the weights; 0 keeps the last weights.
         default_minutes: Budget where none is given.
+        image_rate_factor: Step size of learned images and textures against that of weights.
     """
 
     batch_size: int
@@ -42,6 +43,7 @@ class Recipe:
     is_decaying: bool
     average_decay: float
     default_minutes: float
+    image_rate_factor: float = 1.0
 
 
 PAPER = Recipe(
@@ -56,13 +58,14 @@ PAPER = Recipe(
 )
 FAST = Recipe(
     batch_size=4,
-    learning_rate=1.5e-3,
+    learning_rate=5e-4,
     first_momentum=0.9,
     l1_weight=1.0,
     is_adversarial=False,
     is_decaying=True,
     average_decay=0.995,
     default_minutes=4.0,
+    image_rate_factor=5.0,
 )
 RECIPES: dict[Preset, Recipe] = {"fast": FAST, "dvp2018": PAPER, "pix2pix": PAPER}
 

@@ -76,7 +76,7 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
     for prefix, module in _modules(state).items():
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for prefix, optimiser in _optimisers(state).items():
-        for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+        for index, parameter in enumerate(_parameters(optimiser)):
             moments = optimiser.state.get(parameter, {})
             tensors |= {f"{prefix}.{index}.{name}": moments[name] for name in _MOMENTS if name in moments}
     return tensors
@@ -85,15 +85,19 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
 def _fresh_moments(state: TrainingState) -> dict[str, Tensor]:
     expected: dict[str, Tensor] = {}
     for prefix, optimiser in _optimisers(state).items():
-        for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+        for index, parameter in enumerate(_parameters(optimiser)):
             expected[f"{prefix}.{index}.step"] = torch.zeros(())
             for name in _MOMENTS[1:]:
                 expected[f"{prefix}.{index}.{name}"] = parameter
     return expected
 
 
+def _parameters(optimiser: torch.optim.Adam) -> list[torch.nn.Parameter]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
 def _restore_moments(optimiser: torch.optim.Adam, prefix: str, tensors: dict[str, Tensor]) -> None:
-    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+    for index, parameter in enumerate(_parameters(optimiser)):
         moments = {name: tensors[f"{prefix}.{index}.{name}"] for name in _MOMENTS}
         for name in _MOMENTS[1:]:
             moments[name] = torch.empty_like(parameter).copy_(moments[name])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME
 from dvp_core.generator.losses import absolute_error, adversarial_error, reconstruction_error
-from dvp_core.generator.networks import NetworkConfig, PatchDiscriminator, Window, build_network
+from dvp_core.generator.networks import FastNetwork, NetworkConfig, PatchDiscriminator, Window, build_network
 from dvp_core.generator.options import Recipe
 
 
@@ -60,7 +60,13 @@ def restart_average(state: TrainingState) -> None:
 
 
 def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(recipe.first_momentum, 0.999))
+    images = network.image_parameters() if isinstance(network, FastNetwork) else []
+    is_image = {id(parameter) for parameter in images}
+    weights = [parameter for parameter in network.parameters() if id(parameter) not in is_image]
+    groups = [{"params": weights, "rate_factor": 1.0}, {"params": images, "rate_factor": recipe.image_rate_factor}]
+    return torch.optim.Adam(
+        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=(recipe.first_momentum, 0.999)
+    )
 
 
 def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, float]:
@@ -108,7 +114,7 @@ def set_learning_rate(optimisers: Iterable[torch.optim.Adam | None], rate: float
     """Give all optimisers one step size."""
     for optimiser in optimisers:
         for group in optimiser.param_groups if optimiser else ():
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
 
 
 def follow_average(state: TrainingState, decay: float) -> None:
