@@ -11,7 +11,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassFrame
 from dvp_core.passes.exr import read_pass_frame
 
-_NAME = re.compile(r"passes\.(-?\d{4,9})\.exr")
+_NAME = re.compile(r"passes\.(-?\d{1,9})\.exr")
 
 
 def pass_path(folder: Path | str, frame: int) -> Path:
@@ -47,8 +47,9 @@ class PassFolder:
 
     @cached_property
     def _frames(self) -> FrameRange:
-        matches = (_NAME.fullmatch(entry.name) for entry in self.path.iterdir())
-        return FrameRange.of(int(match[1]) for match in matches if match)
+        names = {entry.name for entry in self.path.iterdir()}
+        numbers = (int(match[1]) for match in map(_NAME.fullmatch, names) if match)
+        return FrameRange.of(number for number in numbers if pass_path(self.path, number).name in names)
 
     def read(self, frame: int) -> PassFrame:
         """Return one frame's passes.
