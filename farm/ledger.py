@@ -43,10 +43,10 @@ from farm.states import ENDED_JOBS, JobAction, JobState, check_action
 from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, Task, WorkOrder
 
 _LOG_LIMIT_LETTERS = 64 * 1024
+_JOBS_IN_ORDER = "SELECT id, content FROM jobs WHERE state IN ('queued', 'active') ORDER BY priority DESC, sequence"
 _NEXT_TASK = f"""
-SELECT jobs.content, tasks.name FROM tasks JOIN jobs ON jobs.id = tasks.job_id
-WHERE tasks.state = 'queued' AND jobs.state IN ('queued', 'active') AND NOT EXISTS ({UNFINISHED_NEED})
-ORDER BY jobs.priority DESC, jobs.sequence, tasks.failures, tasks.position LIMIT 1
+SELECT name FROM tasks WHERE job_id = ? AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})
+ORDER BY failures, position LIMIT 1
 """
 
 
@@ -201,11 +201,10 @@ class Ledger:
     def next_order(self, *, worker: str, roots: Roots) -> WorkOrder | None:
         """Hand out the next task by priority, then submission, then place in the job; None where nothing waits."""
         with self._transaction() as database:
-            row = database.execute(_NEXT_TASK).fetchone()
-            if row is None:
+            found = self._next_task(database)
+            if found is None:
                 return None
-            job, tasks = _compiled(row["content"])
-            task = tasks[row["name"]]
+            job, task = found
             frames = open_frames(database, job.id, task.name)
             cursor = database.execute(
                 "INSERT INTO attempts (job_id, task, worker, frames, state, started_s) "
@@ -217,6 +216,14 @@ class Ledger:
                 change_job(database, job.id, "active", now_s=self._clock())
             finished = () if task.kind == "render" else self.finished_frames(job.id)
             return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished)
+
+    def _next_task(self, database: sqlite3.Connection) -> tuple[Job, Task] | None:
+        for row in database.execute(_JOBS_IN_ORDER).fetchall():
+            waiting = database.execute(_NEXT_TASK, (row["id"],)).fetchone()
+            if waiting is not None:
+                job, tasks = _compiled(row["content"])
+                return job, tasks[waiting["name"]]
+        return None
 
     def record(self, attempt: int, record: Record) -> bool:
         """Note a finished frame or file; return False, and change nothing, where the attempt has ended before."""
@@ -289,7 +296,7 @@ class Ledger:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it was submitted."""
-        return job_from_dict(json.loads(self._job_row(job_id)["content"]))
+        return _compiled(self._job_row(job_id)["content"])[0]
 
     def job_state(self, job_id: str) -> JobState:
         """Return the state a job is in."""

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS tasks (
     job_id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
     failures INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job_id, name));
-CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks (state, job_id, position);
+CREATE INDEX IF NOT EXISTS tasks_in_order ON tasks (job_id, state, failures, position);
 CREATE TABLE IF NOT EXISTS needs (
     job_id TEXT NOT NULL, task TEXT NOT NULL, needed TEXT NOT NULL, PRIMARY KEY (job_id, task, needed));
 CREATE TABLE IF NOT EXISTS frames (
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS frames (
     failures INTEGER NOT NULL DEFAULT 0, key TEXT, sha256 TEXT, worker TEXT, seconds REAL,
     message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job_id, frame));
 CREATE INDEX IF NOT EXISTS frames_by_task ON frames (job_id, task, frame);
+CREATE INDEX IF NOT EXISTS frames_by_state ON frames (job_id, state);
 CREATE TABLE IF NOT EXISTS files (
     job_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (job_id, name));
 CREATE TABLE IF NOT EXISTS attempts (

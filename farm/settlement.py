@@ -20,10 +20,12 @@ UNFINISHED_NEED = """
 SELECT 1 FROM needs JOIN tasks AS needed ON needed.job_id = needs.job_id AND needed.name = needs.needed
 WHERE needs.job_id = tasks.job_id AND needs.task = tasks.name AND needed.state <> 'completed'
 """
-_RUNNABLE_COUNT = f"""
-SELECT COUNT(*) FROM tasks WHERE job_id = ?
-AND (state = 'active' OR (state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})))
+_RUNNABLE = f"""
+SELECT 1 FROM tasks WHERE job_id = :job AND state = 'active'
+UNION ALL SELECT 1 FROM tasks WHERE job_id = :job AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED}) LIMIT 1
 """
+# Left to itself, SQLite walks all frames of the job by state: slower with every frame of a long shot.
+_FRAMES_OF_TASK = "SELECT state FROM frames INDEXED BY frames_by_task WHERE job_id = ? AND task = ?"
 
 
 def change_job(database: sqlite3.Connection, job_id: str, state: JobState, *, now_s: float, message: str = "") -> None:
@@ -100,7 +102,7 @@ def settle_task(database: sqlite3.Connection, job: Job, name: str, *, is_done: b
     """Say what has become of an active task: queued again, completed or failed."""
     query = "SELECT failures FROM tasks WHERE job_id = ? AND name = ?"
     failures = database.execute(query, (job.id, name)).fetchone()["failures"]
-    rows = database.execute("SELECT DISTINCT state FROM frames WHERE job_id = ? AND task = ?", (job.id, name))
+    rows = database.execute(_FRAMES_OF_TASK, (job.id, name))
     states = {row["state"] for row in rows}
     if not states:
         is_spent = failures > job.max_retries_per_frame
@@ -121,7 +123,7 @@ def settle_job(database: sqlite3.Connection, job: Job, *, now_s: float) -> None:
     if len(failed) > job.max_failed_frames:
         message = f"{_frames_text(failed)} failed, more than the {job.max_failed_frames} allowed"
         end_job(database, job.id, "failed", now_s=now_s, message=message)
-    elif not database.execute(_RUNNABLE_COUNT, (job.id,)).fetchone()[0]:
+    elif database.execute(_RUNNABLE, {"job": job.id}).fetchone() is None:
         _end_job_with_nothing_to_run(database, job.id, failed, now_s=now_s)
 
 
