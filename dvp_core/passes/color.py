@@ -31,17 +31,23 @@ def color_image(
         reflectance: (V, 3) linear.
         illumination_sh: (9, 3) coefficients by colour, see `maths/spherical_harmonics.py`.
     """
-    radiance = reflectance * light_at_vertices(vertices_camera, triangles, illumination_sh)
+    radiance = np.zeros(vertices_camera.shape)
+    is_seen = np.zeros(len(vertices_camera), dtype=bool)
+    is_seen[surface.corners] = True
+    around = triangles[is_seen[triangles].any(axis=1)]
+    normals = vertex_normals(vertices_camera, around)[is_seen]
+    radiance[is_seen] = reflectance[is_seen] * light_of_normals(normals, illumination_sh)
     # Rounded here, so that a picture straight from memory is the one that a file gives back.
     halves = np.clip(surface.blend(radiance), 0.0, _LARGEST_HALF).astype(np.float16)
     return surface.picture(halves)
 
 
-def light_at_vertices(vertices_camera: np.ndarray, triangles: np.ndarray, illumination_sh: np.ndarray) -> np.ndarray:
-    """Return the light (V, 3) arriving at each vertex, the sum over k of basis k times coefficient k."""
-    basis = sh_basis(vertex_normals(vertices_camera, triangles))
+def light_of_normals(normals: np.ndarray, illumination_sh: np.ndarray) -> np.ndarray:
+    """Return the light (N, 3) at unit normals (N, 3): the sum over k of basis k times coefficient k (9, 3)."""
+    basis = np.ascontiguousarray(sh_basis(normals).T)
     coefficients = np.asarray(illumination_sh, dtype=np.float64)
-    light = basis[:, 0, None] * coefficients[0]
-    for order in range(1, len(coefficients)):
-        light += basis[:, order, None] * coefficients[order]
-    return light
+    light = np.zeros((3, len(normals)))
+    for order in range(len(coefficients)):
+        for channel in range(3):
+            light[channel] += basis[order] * coefficients[order, channel]
+    return light.T

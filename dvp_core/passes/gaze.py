@@ -11,6 +11,7 @@ import numpy as np
 
 from dvp_core.data.face_model import FaceModel
 from dvp_core.passes.surface import VisibleSurface
+from dvp_core.raster.interpolation import blend_corners
 
 _WHITE = np.array([1.0, 1.0, 1.0], dtype=np.float32)
 _BLUE = np.array([0.0, 0.0, 1.0], dtype=np.float32)
@@ -35,5 +36,4 @@ def gaze_image(surface: VisibleSurface, face: FaceModel) -> np.ndarray:
 
 
 def _at_pixels(surface: VisibleSurface, attributes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    part = VisibleSurface(surface.is_covered, surface.corners[pixels], surface.weights[pixels], surface.depth_m[pixels])
-    return part.blend(attributes)
+    return blend_corners(attributes, surface.corners[pixels], surface.weights[pixels])

@@ -18,12 +18,14 @@ class VisibleSurface:
 
     Attributes:
         is_covered: (H, W) bool.
+        pixels: (N,) numbers of these pixels, row by row.
         corners: (N, 3) int32, vertices of the triangle that is seen.
         weights: (N, 3) float64, perspective-correct.
         depth_m: (N,) float64.
     """
 
     is_covered: np.ndarray
+    pixels: np.ndarray
     corners: np.ndarray
     weights: np.ndarray
     depth_m: np.ndarray
@@ -34,9 +36,9 @@ class VisibleSurface:
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return values (N,) or (N, C) as a picture (H, W) or (H, W, C) float32, zero elsewhere."""
-        picture = np.zeros((*self.is_covered.shape, *values.shape[1:]), dtype=np.float32)
-        picture[self.is_covered] = values
-        return picture
+        picture = np.zeros((self.is_covered.size, *values.shape[1:]), dtype=np.float32)
+        picture[self.pixels] = values
+        return picture.reshape(*self.is_covered.shape, *values.shape[1:])
 
 
 def see_surface(
@@ -64,9 +66,12 @@ def see_surface(
 
 def _seen(raster: Raster, triangles: np.ndarray) -> VisibleSurface:
     is_covered = raster.is_covered
+    pixels = np.flatnonzero(is_covered)
+    seen_triangles = np.take(raster.triangle_ids.ravel(), pixels)
     return VisibleSurface(
         is_covered=is_covered,
-        corners=triangles[raster.triangle_ids[is_covered]],
-        weights=raster.barycentric[is_covered],
-        depth_m=raster.depth[is_covered],
+        pixels=pixels,
+        corners=np.take(triangles, seen_triangles, axis=0),
+        weights=np.take(raster.barycentric.reshape(-1, 3), pixels, axis=0),
+        depth_m=np.take(raster.depth.ravel(), pixels),
     )

@@ -25,8 +25,7 @@ def interpolate(raster: Raster, triangles: np.ndarray, attributes: np.ndarray) -
 def blend_corners(attributes: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return (N, C) float64: attributes (V, C) of the corners (N, 3) weighted by weights (N, 3)."""
     values = attributes.astype(np.float64, copy=False)
-    return (
-        values[corners[:, 0]] * weights[:, 0, None]
-        + values[corners[:, 1]] * weights[:, 1, None]
-        + values[corners[:, 2]] * weights[:, 2, None]
-    )
+    blended = np.take(values, corners[:, 0], axis=0) * weights[:, 0, None]
+    blended += np.take(values, corners[:, 1], axis=0) * weights[:, 1, None]
+    blended += np.take(values, corners[:, 2], axis=0) * weights[:, 2, None]
+    return blended
