@@ -1,0 +1,96 @@
+"""Puts the built-in face together: millimetres become metres, parts become one `FaceModel`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from dvp_core.data.face_model import FaceModel
+from dvp_core.face.built_in import anatomy
+from dvp_core.face.built_in.expressions import expression_fields
+from dvp_core.face.built_in.head import Head, build_head
+from dvp_core.face.built_in.identity import identity_fields
+from dvp_core.face.built_in.landmarks import place_landmarks
+from dvp_core.face.built_in.muscles import prepare
+from dvp_core.face.correspondence import correspondence_of
+from dvp_core.face.evaluation import landmarks_68
+from dvp_core.face.expression_names import ARKIT_52
+from dvp_core.face.reflectance import PaintedFace, paint
+
+METRES_PER_MM = 0.001
+REGION_NAMES = (
+    "face",
+    "head",
+    "neck",
+    "mouth_socket",
+    "eye_socket",
+    "gums",
+    "tongue",
+    "teeth",
+    "eyeball_left",
+    "eyeball_right",
+)
+
+
+@cache
+def built_in_face() -> FaceModel:
+    """The project's own face: about 7,500 vertices, the 52 ARKit expressions; made in seconds, kept in memory."""
+    head = build_head()
+    muscles = prepare(head)
+    model = _bare_model(head, identity_fields(muscles), expression_fields(muscles))
+    vertices, weights = place_landmarks(head, model.triangles)
+    model = replace(model, landmark_vertices=vertices, landmark_barycentric=weights)
+    mean, basis = paint(
+        PaintedFace(
+            model.vertices,
+            model.region_ids,
+            model.region_names,
+            landmarks_68(model, model.vertices),
+            model.eye_centers,
+            model.iris_radii,
+        )
+    )
+    return replace(model, reflectance_mean=mean, reflectance_basis=basis)
+
+
+def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) -> FaceModel:
+    """The model without landmarks and colours."""
+    count = len(head.vertices)
+    vertices = head.vertices * METRES_PER_MM
+    uv, polygon_uv = _texture_map(head)
+    eye_center = anatomy.EYE_CENTER * METRES_PER_MM
+    return FaceModel(
+        id="built-in",
+        vertices=vertices,
+        polygons=head.part.polygons.astype(np.int32),
+        uv=uv,
+        polygon_uv=polygon_uv,
+        identity_basis=(identity_mm * METRES_PER_MM).astype(np.float32),
+        expression_basis=(expression_mm * METRES_PER_MM).astype(np.float32),
+        expression_names=ARKIT_52,
+        reflectance_mean=np.zeros((count, 3), np.float32),
+        reflectance_basis=np.zeros((0, count, 3), np.float32),
+        correspondence=correspondence_of(vertices),
+        region_ids=np.array([REGION_NAMES.index(str(name)) for name in head.part.regions], dtype=np.uint8),
+        region_names=REGION_NAMES,
+        landmark_vertices=np.zeros((68, 3), np.int32),
+        landmark_barycentric=np.tile(np.array([1, 0, 0], np.float32), (68, 1)),
+        eye_centers=np.stack([eye_center, eye_center * (-1, 1, 1)]),
+        eye_radii=np.full(2, anatomy.EYEBALL_RADIUS * METRES_PER_MM),
+        eye_ranges=head.eye_ranges.astype(np.int32),
+        iris_radii=np.full(2, anatomy.IRIS_RADIUS * METRES_PER_MM),
+    )
+
+
+def _texture_map(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Texture coordinates and their polygons; along the seam at the back each vertex has two."""
+    uv, polygons = head.part.uv, head.part.polygons
+    corners = uv[np.maximum(polygons, 0), 0]
+    across = (corners > 0.75) & (corners.min(axis=1, keepdims=True) < 0.25) & (polygons >= 0)
+    seam = np.unique(polygons[across])
+    copies = np.full(len(uv), -1)
+    copies[seam] = len(uv) + np.arange(len(seam))
+    polygon_uv = np.where(across, copies[np.maximum(polygons, 0)], polygons)
+    return np.vstack([uv, uv[seam] - (1.0, 0.0)]).astype(np.float32), polygon_uv.astype(np.int32)

@@ -1,0 +1,126 @@
+"""The skin's quads: a grid of directions around the head with three holes, which rings of vertices fill.
+
+The grid's lines bend around the eyes and the mouth, so that the rings there run like the muscles do. This file knows
+directions only; where the skin lies along them is `head_surface`'s affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dvp_core.face.built_in.parts import fan
+
+STEP_DEG = 2.5
+EYE_COLUMNS, EYE_ROWS = (3, 15), (5, 13)
+MOUTH_COLUMNS, MOUTH_ROWS = (-8, 8), (-12, -4)
+_FRONT_COLUMNS = 18
+_SIDE_COLUMNS = 22
+_TOP_ROWS_DEG = (41.0, 45.0, 49.5, 54.5, 60.0, 66.0, 72.5, 79.0, 85.0)
+_NECK_ROWS_DEG = (-105.0, -90.0, -77.0, -65.0, -55.0, -46.0, -38.0, -31.0, -25.0, -19.5, -14.5, -9.5, -4.5)
+LOWEST_FACE_ROW = -18  # -45 degrees
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Directions of the grid's vertices in degrees: azimuth and elevation, both (rows, columns)."""
+
+    azimuth_deg: np.ndarray
+    elevation_deg: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.azimuth_deg.shape[0], self.azimuth_deg.shape[1]
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """(rows, columns) vertex numbers of the grid, -1 inside the holes."""
+        inside = np.zeros(self.shape, dtype=bool)
+        for columns, rows in hole_rectangles():
+            inside[rows[0] + 1 : rows[1], columns[0] + 1 : columns[1]] = True
+        numbers = np.full(self.shape, -1)
+        numbers[~inside] = np.arange(np.count_nonzero(~inside))
+        return numbers
+
+
+def row_of(step: int) -> int:
+    """The grid row of a face row counted in steps from eye-level zero."""
+    return step - LOWEST_FACE_ROW + len(_NECK_ROWS_DEG)
+
+
+def column_of(step: int) -> int:
+    """The grid column of a column counted from the middle, positive to the subject's left."""
+    return step + _FRONT_COLUMNS + _SIDE_COLUMNS - 1
+
+
+def hole_rectangles() -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+    """Grid columns and rows, first and last, of the holes of the left eye, the right eye and the mouth."""
+    left = (column_of(EYE_COLUMNS[0]), column_of(EYE_COLUMNS[1]))
+    right = (column_of(-EYE_COLUMNS[1]), column_of(-EYE_COLUMNS[0]))
+    eye_rows = (row_of(EYE_ROWS[0]), row_of(EYE_ROWS[1]))
+    mouth = (column_of(MOUTH_COLUMNS[0]), column_of(MOUTH_COLUMNS[1]))
+    return (left, eye_rows), (right, eye_rows), (mouth, (row_of(MOUTH_ROWS[0]), row_of(MOUTH_ROWS[1])))
+
+
+def ring_cells(columns: tuple[int, int], rows: tuple[int, int]) -> np.ndarray:
+    """Grid cells (N, 2) as (row, column) around a hole, counter-clockwise from the middle of its left side (+X)."""
+    (low_column, high_column), (low_row, high_row) = columns, rows
+    up = [(row, high_column) for row in range(low_row, high_row)]
+    leftward = [(high_row, column) for column in range(high_column, low_column, -1)]
+    down = [(row, low_column) for row in range(high_row, low_row, -1)]
+    rightward = [(low_row, column) for column in range(low_column, high_column)]
+    ring = np.array([*up, *leftward, *down, *rightward])
+    return np.roll(ring, -((high_row - low_row) // 2), axis=0)
+
+
+def regular_grid() -> Grid:
+    """The grid before it bends around eyes and mouth."""
+    front = STEP_DEG * np.arange(_FRONT_COLUMNS + 1)
+    growth = np.cumsum(np.linspace(1.0, 2.1, _SIDE_COLUMNS))
+    side = front[-1] + (180.0 - front[-1]) * growth / growth[-1]
+    half = np.concatenate([front, side])
+    azimuth = np.concatenate([-half[-2:0:-1], half])
+    face = STEP_DEG * np.arange(LOWEST_FACE_ROW, 16)
+    elevation = np.concatenate([-45.0 + np.array(_NECK_ROWS_DEG), face, _TOP_ROWS_DEG])
+    grid = np.meshgrid(azimuth, elevation)
+    return Grid(grid[0], grid[1])
+
+
+def bent(grid: Grid, targets: list[tuple[np.ndarray, np.ndarray]]) -> Grid:
+    """The grid with some cells moved to given directions and the others following smoothly.
+
+    Args:
+        grid: The regular grid.
+        targets: Pairs of cells (N, 2) and their directions (N, 2) as azimuth, elevation.
+
+    The shift satisfies Laplace's equation between the targets and the unmoved far field.
+    """
+    shift = np.zeros((*grid.shape, 2))
+    is_fixed = (np.abs(grid.azimuth_deg) > 70) | (grid.elevation_deg > 60) | (grid.elevation_deg < -52)
+    for cells, wanted in targets:
+        rows, columns = cells.T
+        shift[rows, columns, 0] = wanted[:, 0] - grid.azimuth_deg[rows, columns]
+        shift[rows, columns, 1] = wanted[:, 1] - grid.elevation_deg[rows, columns]
+        is_fixed[rows, columns] = True
+    held = shift.copy()
+    for _ in range(400):
+        mean = (np.roll(shift, 1, 0) + np.roll(shift, -1, 0) + np.roll(shift, 1, 1) + np.roll(shift, -1, 1)) / 4.0
+        shift = np.where(is_fixed[..., None], held, mean)
+    return Grid(grid.azimuth_deg + shift[..., 0], grid.elevation_deg + shift[..., 1])
+
+
+def grid_polygons(grid: Grid) -> np.ndarray:
+    """Quads (P, 4) of the grid outside its holes, closed around the back, and the triangles at the crown.
+
+    The crown's vertex has the number that follows the grid's last.
+    """
+    numbers = grid.numbers
+    right = np.roll(numbers, -1, axis=1)
+    quads = np.stack([numbers[:-1], right[:-1], right[1:], numbers[1:]], axis=-1)
+    is_skin = np.ones(quads.shape[:2], dtype=bool)
+    for columns, rows in hole_rectangles():
+        is_skin[rows[0] : rows[1], columns[0] : columns[1]] = False
+    return np.vstack([quads[is_skin], fan(numbers[-1], int(numbers.max()) + 1)])
