@@ -1,0 +1,98 @@
+"""The line from passes to a labelled movie, in miniature, through the functions that users call."""
+
+import os
+import shutil
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.take import write_take
+from dvp_core.pipeline.movie import compose_movie, make_movie, rendered_frames
+from dvp_core.pipeline.passes import export_passes
+from dvp_core.pipeline.render import render_shot
+from dvp_core.pipeline.train import train_generator, train_options
+from dvp_core.trust import verify
+from dvp_core.video import open_clip, write_png
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_take):
+    """A trained shot: clip, take, passes, generator and frames."""
+    folder = tmp_path_factory.mktemp("line")
+    os.environ["DVP_KEYS"] = str(folder / "keys")
+    (folder / "plate").mkdir()
+    random = np.random.default_rng(5)
+    for frame in range(101, 107):
+        write_png(folder / "plate" / f"plate.{frame:04d}.png", random.integers(0, 255, (64, 96, 3), dtype=np.uint8))
+    clip = open_clip(folder / "plate", fps=Fraction(25)).clip
+    write_take(folder / "clip.take", replace(tiny_take, clip=clip, crop=Crop(16, 0, 64, 64)))
+    export_passes(folder / "clip.take", folder / "passes")
+    train_generator(
+        folder / "clip.take",
+        folder / "plate",
+        folder / "g.safetensors",
+        options=train_options(steps=2, batch_size=1, threads=1),
+        passes=folder / "passes",
+    )
+    render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
+    yield folder
+    del os.environ["DVP_KEYS"]
+
+
+def test_every_frame_stands_and_the_sequence_is_signed(folder):
+    assert rendered_frames(folder / "frames") == FrameRange.span(101, 106)
+    assert verify(folder / "frames").state == "known"
+
+
+def test_a_second_run_renders_nothing_and_a_lost_frame_comes_back_the_same(folder):
+    before = {path.name: path.read_bytes() for path in (folder / "frames").glob("*.png")}
+    (folder / "frames" / "frame.0103.png").unlink()
+    records = render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
+    assert [record.frame for record in records if not record.is_reused] == [103]
+    assert {path.name: path.read_bytes() for path in (folder / "frames").glob("*.png")} == before
+
+
+def test_the_composed_movie_is_labelled_and_plate_sized(folder):
+    movie = compose_movie(folder / "frames", folder / "passes", folder / "result.mp4", plate=folder / "plate")
+    shown = open_clip(movie).clip
+    assert (shown.width_px, shown.height_px, shown.frame_count, shown.fps) == (96, 64, 6, Fraction(25))
+    assert verify(movie).source_type == "compositeWithTrainedAlgorithmicMedia"
+
+
+def test_a_movie_without_plate_shows_the_bare_squares(folder):
+    frames = FrameRange.parse("101,103")
+    movie = make_movie(folder / "frames" / "frame.####.png", folder / "bare.mp4", frames=frames, fps=Fraction(24))
+    assert open_clip(movie.path).clip.frame_count == 2
+    assert verify(movie.path).source_type == "trainedAlgorithmicMedia"
+
+
+def test_training_again_with_nothing_changed_is_no_work(folder):
+    stamp = (folder / "g.safetensors").stat().st_mtime_ns
+    options = train_options(steps=2, batch_size=1, threads=1)
+    train_generator(folder / "clip.take", folder / "plate", folder / "g.safetensors", options=options)
+    assert (folder / "g.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_a_missing_pass_is_named_before_anything_is_rendered(folder, tmp_path):
+    shutil.copytree(folder / "passes", tmp_path / "passes")
+    (tmp_path / "passes" / "passes.0103.exr").unlink()
+    with pytest.raises(DataError, match="103"):
+        render_shot(tmp_path / "passes", folder / "g.safetensors", tmp_path / "out", frames=FrameRange.parse("105"))
+    assert not list(tmp_path.glob("out/*.png"))
+
+
+def test_another_clip_than_the_takes_is_refused(folder, tmp_path):
+    shutil.copytree(folder / "plate", tmp_path / "plate")
+    write_png(tmp_path / "plate" / "plate.0102.png", np.zeros((64, 96, 3), np.uint8))
+    with pytest.raises(DataError, match="not the clip"):
+        train_generator(folder / "clip.take", tmp_path / "plate", tmp_path / "g.safetensors")
+
+
+def test_an_empty_folder_has_no_frames(tmp_path):
+    with pytest.raises(DataError, match="Render the frames first"):
+        rendered_frames(tmp_path)
