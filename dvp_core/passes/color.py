@@ -34,7 +34,8 @@ def color_image(
     radiance = np.zeros(vertices_camera.shape)
     is_seen = np.zeros(len(vertices_camera), dtype=bool)
     is_seen[surface.corners] = True
-    around = triangles[is_seen[triangles].any(axis=1)]
+    first, second, third = triangles.T
+    around = triangles[is_seen[first] | is_seen[second] | is_seen[third]]
     normals = vertex_normals(vertices_camera, around)[is_seen]
     radiance[is_seen] = reflectance[is_seen] * light_of_normals(normals, illumination_sh)
     # Rounded here, so that a picture straight from memory is the one that a file gives back.

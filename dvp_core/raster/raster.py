@@ -61,15 +61,13 @@ class FixedVertices:
 
 def to_fixed_point(vertices_px: np.ndarray, depth: np.ndarray) -> FixedVertices:
     """Round vertices (V, 2) to the sub-pixel grid and invert their depths (V,)."""
-    is_finite = np.isfinite(vertices_px).all(axis=1) & np.isfinite(depth)
-    is_near = np.abs(vertices_px).max(axis=1, initial=0.0, where=is_finite[:, None]) <= GUARD_BAND_PX
-    is_usable = is_finite & is_near & (depth >= NEAR_M)
-    safe_px = np.where(is_usable[:, None], vertices_px, 0.0)
-    fixed = np.floor(safe_px * SUBPIXELS + 0.5).astype(np.int64)
+    # NaN fails every comparison, so it needs no test of its own.
+    is_usable = (np.abs(vertices_px[:, 0]) <= GUARD_BAND_PX) & (np.abs(vertices_px[:, 1]) <= GUARD_BAND_PX)
+    is_usable &= (depth >= NEAR_M) & (depth < np.inf)
+    x, y = (_to_grid(np.where(is_usable, vertices_px[:, axis], 0.0)) for axis in (0, 1))
     inverse = np.where(is_usable, 1.0 / np.where(is_usable, depth, 1.0), 0.0)
-    return FixedVertices(
-        x=np.ascontiguousarray(fixed[:, 0]),
-        y=np.ascontiguousarray(fixed[:, 1]),
-        inverse_depth=inverse,
-        is_usable=is_usable,
-    )
+    return FixedVertices(x=x, y=y, inverse_depth=inverse, is_usable=is_usable)
+
+
+def _to_grid(values_px: np.ndarray) -> np.ndarray:
+    return np.floor(values_px * SUBPIXELS + 0.5).astype(np.int64)
