@@ -65,18 +65,24 @@ class SceneSettings(bpy.types.PropertyGroup):
     frames: StringProperty(
         name="Frames", description="Such as 1-30,40,50-60x2; empty for the scene's range", default=""
     )
-    job_name: StringProperty(name="Name", description="Shown on the farm", default="")
+    job_name: StringProperty(name="Name", description="Shown on the farm; empty takes the file's", default="")
     generator: StringProperty(
-        name="Generator", description="Trained weights (*.safetensors) as root:path, the farm's way", default=""
+        name="Generator", description="Trained weights of this person (*.safetensors)", subtype="FILE_PATH", default=""
     )
-    farm_passes: StringProperty(
-        name="Passes There", description="The passes folder as root:path, the farm's way", default=""
+    plate: StringProperty(
+        name="Plate",
+        description="The clip, to set the face into and for its sound; empty renders the bare crop",
+        subtype="FILE_PATH",
+        default="",
     )
-    farm_plate: StringProperty(
-        name="Plate There", description="The clip as root:path; empty renders the bare crop", default=""
+    consent: StringProperty(
+        name="Consent", description="The person's consent record (*.json)", subtype="FILE_PATH", default=""
     )
     output: StringProperty(
-        name="Output", description="Frames as root:path with ####, such as out:shot/frame.####.png", default=""
+        name="Output",
+        description="Rendered frames, with #### for the frame number",
+        subtype="FILE_PATH",
+        default="//frames/frame.####.png",
     )
     priority: IntProperty(name="Priority", description="0 comes last, 100 first", min=0, max=100, default=50)
     job_id: StringProperty(name="Job", description="The job last submitted from this scene")

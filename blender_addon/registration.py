@@ -8,14 +8,16 @@ import atexit
 import bpy
 
 from . import preferences, properties
+from .job_watcher import stop_watching
 from .passes import engine
-from .ui import export_operators, import_operators, panels
+from .ui import export_operators, import_operators, panels, submit_operators
 
 CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *export_operators.CLASSES,
+    *submit_operators.CLASSES,
     *panels.CLASSES,
     *engine.CLASSES,
 )
@@ -40,6 +42,7 @@ def unregister() -> None:
         return
     engine.remove_from_panels()
     import_operators.remove_menu()
+    stop_watching()
     properties.remove_properties()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

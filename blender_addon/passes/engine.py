@@ -11,9 +11,10 @@ import bpy
 import numpy as np
 
 from dvp_core.data.errors import DataError
+from dvp_core.passes.exr import PASS_CHANNELS
 
 from .. import compat
-from .scene_passes import PASS_CHANNELS, render_scene_passes
+from .scene_passes import PASS_KINDS, render_scene_passes
 
 ENGINE = "DVP_PASSES"
 
@@ -29,8 +30,8 @@ class PassesEngine(bpy.types.RenderEngine):
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
         """Tell Blender which passes there are."""
         self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
-        for name, channels in PASS_CHANNELS.items():
-            self.register_pass(scene, renderlayer, name, len(channels.letters), channels.letters, channels.kind)
+        for name, letters in PASS_CHANNELS.items():
+            self.register_pass(scene, renderlayer, name, len(letters), letters, PASS_KINDS[name])
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         """Render the frame the scene stands at."""
@@ -46,8 +47,8 @@ class PassesEngine(bpy.types.RenderEngine):
         rendered = render_scene_passes(depsgraph)
         for note in rendered.notes:
             self.report({"INFO"}, note)
-        for name, channels in PASS_CHANNELS.items():
-            self.add_pass(name, len(channels.letters), channels.letters)
+        for name, letters in PASS_CHANNELS.items():
+            self.add_pass(name, len(letters), letters)
         height, width = rendered.pictures["mask"].shape[:2]
         result = self.begin_result(0, 0, width, height)
         layer = result.layers[0]

@@ -8,7 +8,6 @@ draws everything.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import bpy
 import numpy as np
@@ -19,6 +18,7 @@ from dvp_core.data.face_model import FaceModel
 from dvp_core.data.passes import PassFrame
 from dvp_core.data.take import Take
 from dvp_core.face.posing import pose_vertices
+from dvp_core.passes.exr import PASS_CHANNELS, header_attributes
 from dvp_core.passes.render import render_pass_frame
 
 from ..rig.camera import pinhole_of
@@ -26,22 +26,8 @@ from ..rig.importing import face_of
 from ..rig.memory import remembered_take
 from ..rig.reading import ScenePose, read_pose, rig_of_scene
 
-
-@dataclass(frozen=True)
-class PassChannels:
-    """How Blender names a pass's channels and what kind of data it takes them for."""
-
-    letters: str
-    kind: Literal["COLOR", "VECTOR", "VALUE"]
-
-
-PASS_CHANNELS = {
-    "color": PassChannels("RGB", "COLOR"),
-    "corr": PassChannels("XYZ", "VECTOR"),
-    "gaze": PassChannels("RGB", "COLOR"),
-    "mask": PassChannels("A", "VALUE"),
-    "depth": PassChannels("Z", "VALUE"),
-}
+# What Blender takes the passes for: colours may be shown through a view transform, data may not.
+PASS_KINDS = {"color": "COLOR", "corr": "VECTOR", "gaze": "COLOR", "mask": "VALUE", "depth": "VALUE"}
 
 
 @dataclass(frozen=True)
@@ -120,17 +106,6 @@ def vertices_of_pose(take: Take, face: FaceModel, pose: ScenePose) -> np.ndarray
         illumination_sh=pose.illumination_sh[None],
     )
     return pose_vertices(posed, 0)
-
-
-def header_attributes(pass_frame: PassFrame) -> dict[str, str]:
-    """Return the texts that a pass file's header carries."""
-    crop = pass_frame.crop
-    return {
-        "dvp.frame": str(pass_frame.frame),
-        "dvp.crop": f"{crop.x_px} {crop.y_px} {crop.size_px} {crop.resolution_px}",
-        "dvp.take_sha256": pass_frame.take_sha256,
-        "dvp.face_model_sha256": pass_frame.face_model_sha256,
-    }
 
 
 def _size_px(scene: bpy.types.Scene) -> tuple[int, int]:

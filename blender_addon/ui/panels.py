@@ -11,7 +11,7 @@ from dvp_core.data.errors import DataError
 
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
-from . import export_operators, import_operators
+from . import export_operators, import_operators, submit_operators
 
 
 class DVP_PT_take(bpy.types.Panel):
@@ -55,6 +55,21 @@ class DVP_PT_passes(bpy.types.Panel):
         draw_passes(self.layout, context)
 
 
+class DVP_PT_farm(bpy.types.Panel):
+    """Submission to the farm."""
+
+    bl_idname = "DVP_PT_farm"
+    bl_parent_id = "DVP_PT_take"
+    bl_label = "Farm"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Portrait"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show the job's fields, the button, and how far the job is."""
+        draw_farm(self.layout, context)
+
+
 class DVP_PT_output(bpy.types.Panel):
     """The same under Output properties, where render settings are looked for."""
 
@@ -66,12 +81,14 @@ class DVP_PT_output(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads the class's own set
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Show the area and the export."""
+        """Show passes and farm."""
         layout = self.layout
         layout.use_property_split = True
         if context.scene.render.engine == ENGINE:
             layout.prop(context.scene.dvp, "area")
         draw_passes(layout, context)
+        layout.separator()
+        draw_farm(layout, context)
 
 
 def draw_passes(layout: Any, context: bpy.types.Context) -> None:
@@ -83,4 +100,20 @@ def draw_passes(layout: Any, context: bpy.types.Context) -> None:
     column.operator(export_operators.DVP_OT_export_passes.bl_idname, icon="RENDER_ANIMATION")
 
 
-CLASSES = (DVP_PT_take, DVP_PT_passes, DVP_PT_output)
+def draw_farm(layout: Any, context: bpy.types.Context) -> None:
+    """Draw the job's fields, the submit button, and the state of the job last submitted."""
+    settings = context.scene.dvp
+    column = layout.column()
+    for name in ("job_name", "generator", "plate", "output", "consent", "priority"):
+        column.prop(settings, name)
+    column.operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
+    if not settings.job_id:
+        return
+    column.label(text=f"{settings.job_id}: {settings.job_state or 'submitted'}")
+    column.progress(factor=settings.job_progress, text=f"{settings.job_progress:.0%}")
+    row = column.row(align=True)
+    row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
+    row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
+
+
+CLASSES = (DVP_PT_take, DVP_PT_passes, DVP_PT_farm, DVP_PT_output)

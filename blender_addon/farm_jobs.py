@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a scene's settings to a job on the farm. It sends what is declared, and never code.
+
+Artists choose ordinary files. The farm's machines know them under a root's name (`shots:ada/passes`), because the same
+folder is called differently on each of them; the preferences say which folder here is which root there.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import bpy
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.job import Job, job_to_dict
+from farm.client import FarmClient, FarmError, connect
+
+from . import compat
+from .passes.exporting import frames_to_export
+from .preferences import FarmSettings, farm_settings
+
+ENDED = ("completed", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the farm says of a job.
+
+    Attributes:
+        job_id: Its id.
+        state: The farm's word, such as "active".
+        message: A sentence for people.
+        progress: Finished share of the frames, 0..1.
+    """
+
+    job_id: str
+    state: str
+    message: str
+    progress: float
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the job will not change by itself any more."""
+        return self.state in ENDED
+
+
+def farm_client(context: bpy.types.Context) -> FarmClient:
+    """Return the client for the farm of the preferences, else of the environment, else of this machine.
+
+    Raises:
+        DataError: Blender may not go online, or no farm or token is known.
+    """
+    if not compat.is_online_allowed():
+        raise DataError(
+            "may not use the network",
+            where="Blender",
+            remedy="Switch on 'Allow Online Access' in Preferences > System",
+        )
+    settings = farm_settings(context)
+    if settings.server and settings.token:
+        return FarmClient(settings.server, settings.token)
+    try:
+        found = connect(url=settings.server or None)
+    except FarmError as error:
+        raise DataError(
+            str(error), where="farm", remedy="Or fill in farm and token in the add-on's preferences"
+        ) from error
+    return FarmClient(found.url, settings.token or found.token)
+
+
+def make_job(context: bpy.types.Context) -> Job:
+    """Return the job that the scene's settings describe, with an id of its own.
+
+    Raises:
+        DataError: A field is empty, or a file lies outside the folder that the farm shares.
+    """
+    scene, farm = context.scene, farm_settings(context)
+    settings = scene.dvp
+    frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
+    name = settings.job_name.strip() or _default_name()
+    return Job(
+        id=_new_id(name),
+        name=name,
+        frames=str(frames),
+        passes=_rooted(settings.passes_folder, "Passes", farm),
+        generator=_rooted(settings.generator, "Generator", farm),
+        plate=_rooted(settings.plate, "Plate", farm) if settings.plate else None,
+        consent=_rooted(settings.consent, "Consent", farm) if settings.consent else None,
+        output=_rooted(settings.output, "Output", farm),
+        priority=settings.priority,
+    )
+
+
+def submit_job(client: FarmClient, job: Job) -> JobState:
+    """Submit a job and return its state.
+
+    Raises:
+        DataError: The farm refused it or does not answer.
+    """
+    return _asked(lambda: client.submit(job_to_dict(job)))
+
+
+def job_state(client: FarmClient, job_id: str) -> JobState:
+    """Return how far a job is.
+
+    Raises:
+        DataError: The farm does not know it or does not answer.
+    """
+    return _asked(lambda: client.job(job_id))
+
+
+def cancel_job(client: FarmClient, job_id: str) -> JobState:
+    """Cancel a job; frames that are done stay.
+
+    Raises:
+        DataError: It has ended already, or the farm does not answer.
+    """
+    return _asked(lambda: client.act(job_id, "cancel"))
+
+
+def wait_for_job(client: FarmClient, job_id: str, *, interval_s: float = 1.0) -> JobState:
+    """Return a job's state when it has ended; for scripts, since it blocks."""
+    while not (state := job_state(client, job_id)).is_ended:
+        time.sleep(interval_s)
+    return state
+
+
+def show_job_state(scene: bpy.types.Scene, state: JobState) -> None:
+    """Write a job's state where the panels read it."""
+    scene.dvp.job_id = state.job_id
+    scene.dvp.job_state = f"{state.state}: {state.message}" if state.message else state.state
+    scene.dvp.job_progress = state.progress
+
+
+def _asked(call: Any) -> JobState:
+    try:
+        report = call()
+    except FarmError as error:
+        raise DataError(str(error), where="farm") from error
+    frame_count = max(1, int(report["frame_count"]))
+    return JobState(
+        job_id=str(report["id"]),
+        state=str(report["state"]),
+        message=str(report.get("message") or ""),
+        progress=int(report["frames"].get("completed", 0)) / frame_count,
+    )
+
+
+def _rooted(text: str, label: str, farm: FarmSettings) -> str:
+    """Return `root:relative` of a path under the shared folder; what is written so already stays."""
+    if not text.strip():
+        raise DataError("is empty", where=label, remedy="Choose a file in the farm panel")
+    if re.match(r"[a-z][a-z0-9_-]+:[^/\\]", text):
+        return text
+    path = Path(bpy.path.abspath(text)).absolute()
+    if not farm.root_folder:
+        raise DataError(
+            "no folder is shared with the farm",
+            where=label,
+            remedy="Name one in the add-on's preferences, or write the path as root:path",
+        )
+    shared = Path(farm.root_folder).absolute()
+    if not path.is_relative_to(shared):
+        raise DataError(
+            f"'{path}' lies outside the folder shared with the farm ({shared})",
+            where=label,
+            remedy="Move it there, or write the path as root:path",
+        )
+    return f"{farm.root_name}:{path.relative_to(shared).as_posix()}"
+
+
+def _default_name() -> str:
+    return PurePath(bpy.data.filepath).stem or "Untitled shot"
+
+
+def _new_id(name: str) -> str:
+    """Return a job id that people recognise and nobody else has."""
+    letters = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "shot"
+    return f"{letters}-{secrets.token_hex(4)}"

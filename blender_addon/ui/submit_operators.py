@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# pyright: reportInvalidTypeForm=false
+
+"""Submitting to the farm, following the job, cancelling it."""
+
+import bpy
+from bpy.props import BoolProperty
+
+from dvp_core.data.errors import DataError
+
+from .. import compat
+from ..farm_jobs import (
+    cancel_job,
+    farm_client,
+    job_state,
+    make_job,
+    show_job_state,
+    submit_job,
+    wait_for_job,
+)
+from ..job_watcher import JobWatcher, watch
+from .export_operators import has_rig
+from .reporting import reported
+
+
+def may_go_online(operator: type[bpy.types.Operator]) -> bool:
+    """Say whether the network may be used, and tell the operator why not."""
+    if compat.is_online_allowed():
+        return True
+    operator.poll_message_set("Allow Online Access is off (Preferences > System)")
+    return False
+
+
+class DVP_OT_submit(bpy.types.Operator):
+    """Ask the render farm for photoreal frames of the exported passes."""
+
+    bl_idname = "dvp.submit"
+    bl_label = "Submit to Farm"
+    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender reads the class's own set
+
+    is_waiting: BoolProperty(name="Wait", description="Return when the job has ended; for scripts", default=False)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig and the network."""
+        return may_go_online(cls) and has_rig(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Submit, and wait for the end where asked."""
+        return reported(self, lambda: self._submit(context))
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Submit from a thread and follow the job; the window stays alive."""
+        del event
+        return reported(self, lambda: self._submit_and_watch(context))
+
+    def _submit(self, context: bpy.types.Context) -> str:
+        client, job = farm_client(context), make_job(context)
+        state = submit_job(client, job)
+        if self.is_waiting:
+            state = wait_for_job(client, job.id)
+        show_job_state(context.scene, state)
+        if state.state == "failed":
+            raise DataError(f"failed: {state.message}", where=f"job {job.id}", remedy="See `dvp farm logs`")
+        return f"{job.id}: {state.state}"
+
+    def _submit_and_watch(self, context: bpy.types.Context) -> str:
+        client, job = farm_client(context), make_job(context)
+        settings = context.scene.dvp
+        settings.job_id, settings.job_state, settings.job_progress = job.id, "submitting", 0.0
+        watch(context.scene, JobWatcher(client, job.id, job))
+        return f"Submitting {job.id}"
+
+
+class DVP_OT_watch_job(bpy.types.Operator):
+    """Ask the farm how far the job is, and follow it until it ends."""
+
+    bl_idname = "dvp.watch_job"
+    bl_label = "Follow"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask once."""
+        return reported(self, lambda: self._ask(context))
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Follow the job from a thread."""
+        del event
+        return reported(self, lambda: self._watch(context))
+
+    def _ask(self, context: bpy.types.Context) -> str:
+        state = job_state(farm_client(context), context.scene.dvp.job_id)
+        show_job_state(context.scene, state)
+        return f"{state.job_id}: {state.state}"
+
+    def _watch(self, context: bpy.types.Context) -> str:
+        job_id = context.scene.dvp.job_id
+        watch(context.scene, JobWatcher(farm_client(context), job_id))
+        return f"Following {job_id}"
+
+
+class DVP_OT_cancel_job(bpy.types.Operator):
+    """Cancel the job on the farm; frames that are done stay."""
+
+    bl_idname = "dvp.cancel_job"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Cancel and show the new state."""
+        return reported(self, lambda: self._cancel(context))
+
+    def _cancel(self, context: bpy.types.Context) -> str:
+        state = cancel_job(farm_client(context), context.scene.dvp.job_id)
+        show_job_state(context.scene, state)
+        return f"{state.job_id}: {state.state}"
+
+
+CLASSES = (DVP_OT_submit, DVP_OT_watch_job, DVP_OT_cancel_job)
