@@ -1,5 +1,6 @@
 """Labels, consent and verification: the one writer of outputs, and the one reader that judges them."""
 
+from dvp_core.trust.consent import ConsentRecord, is_signer_known, new_consent, read_consent, refusal, write_consent
 from dvp_core.trust.keys import keys_status
 from dvp_core.trust.label import Label
 from dvp_core.trust.publish import (
@@ -15,14 +16,20 @@ from dvp_core.trust.verify import verify
 
 __all__ = [
     "EXIT_CODES",
+    "ConsentRecord",
     "Label",
     "PublishedMovie",
     "Verdict",
+    "is_signer_known",
     "keys_status",
+    "new_consent",
     "publish_frame",
     "publish_frame_list",
     "publish_movie",
     "publish_still",
+    "read_consent",
     "read_frame_key",
+    "refusal",
     "verify",
+    "write_consent",
 ]
