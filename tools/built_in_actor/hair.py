@@ -129,7 +129,9 @@ def _combed(
     length_m = (0.020 + 0.034 * height) * random.uniform(0.8, 1.15, len(roots))
     side = np.where(roots[:, 0] > PARTING_X_M, 1.0, -1.0)
     lateral = side * (0.35 + 0.65 * height)
-    flow = np.stack([lateral, -0.55 - 0.35 * (1.0 - height), -0.65 * np.ones(len(roots))], axis=1)
+    # Over the forehead hair is combed back, else it would fall into the face.
+    forward = np.clip(outward[:, 2], 0.0, 1.0) * np.clip(1.6 - np.abs(roots[:, 0]) / 0.035, 0.0, 1.0)
+    flow = np.stack([lateral, -0.55 - 0.35 * (1.0 - height) + 1.9 * forward, -0.65 * np.ones(len(roots))], axis=1)
     # Clumps: neighbours lean alike.
     clump = np.sin(roots @ np.array([[310.0, 190.0, 90.0], [90.0, 280.0, 210.0], [250.0, 60.0, 330.0]]).T)
     flow += 0.22 * clump + random.normal(0.0, 0.10, flow.shape)

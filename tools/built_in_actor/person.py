@@ -34,9 +34,10 @@ SCLERA_COLOUR = (0.66, 0.62, 0.58)
 
 @dataclass(frozen=True)
 class Head:
-    """The head's objects: the face, and the two eyeballs that are its children."""
+    """The head's objects: the face, and the eyeballs that are its children; `triangles` (T, 3) are what is drawn."""
 
     model: FaceModel
+    triangles: np.ndarray
     face: bpy.types.Object
     eyes: tuple[bpy.types.Object, bpy.types.Object]
 
@@ -46,15 +47,24 @@ def to_blender(points_head: np.ndarray) -> np.ndarray:
     return points_head @ BLENDER_HEAD_FROM_HEAD.T
 
 
-def build_head(model: FaceModel, truth: ActorTruth) -> Head:
-    """Return the head at rest."""
-    polygons, is_eyeball = _split_polygons(model)
+def build_head(model: FaceModel, truth: ActorTruth, *, lowest_head_m: float) -> Head:
+    """Return the head at rest.
+
+    Args:
+        model: The face model.
+        truth: The actor's identity and colours.
+        lowest_head_m: Height in head space below which the neck is left out: there a turning neck would stick out of
+            the clothes, which in life move along with it.
+    """
     vertices = evaluate(model, identity=truth.identity)
+    is_covered = model.region("face", "head", "neck") & (vertices[:, 1] < lowest_head_m)
+    polygons, is_eyeball = _split_polygons(model, is_covered)
     face = mesh_object("face", to_blender(vertices), polygons[~is_eyeball])
     set_vertex_colours(face, "reflectance", truth.reflectance)
     _assign_materials(face, model, polygons[~is_eyeball])
     eyes = tuple(_eyeball(model, vertices, polygons, side, face) for side in (0, 1))
-    return Head(model, face, (eyes[0], eyes[1]))
+    triangles = model.triangles[~_polygon_is_covered(model, is_covered)]
+    return Head(model, triangles, face, (eyes[0], eyes[1]))
 
 
 def pose_head(head: Head, truth: ActorTruth, frame: int) -> np.ndarray:
@@ -74,12 +84,23 @@ def pose_head(head: Head, truth: ActorTruth, frame: int) -> np.ndarray:
     return vertices
 
 
-def _split_polygons(model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
-    first = model.polygons[:, 0]
+def _polygon_is_covered(model: FaceModel, is_covered: np.ndarray) -> np.ndarray:
+    """Return for each triangle (T,) whether its polygon has a covered corner."""
+    corners = np.where(model.polygons >= 0, model.polygons, model.polygons[:, :1])
+    per_polygon = is_covered[corners].any(axis=1)
+    triangle_counts = 1 + (model.polygons[:, 3] >= 0)
+    return np.repeat(per_polygon, triangle_counts)
+
+
+def _split_polygons(model: FaceModel, is_covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the polygons (P, 4) that are not covered, and whether each belongs to an eyeball."""
+    corners = np.where(model.polygons >= 0, model.polygons, model.polygons[:, :1])
+    polygons = model.polygons[~is_covered[corners].any(axis=1)]
+    first = polygons[:, 0]
     is_eyeball = np.zeros(len(first), bool)
     for start, stop in model.eye_ranges:
         is_eyeball |= (first >= start) & (first < stop)
-    return model.polygons, is_eyeball
+    return polygons, is_eyeball
 
 
 def _assign_materials(face: bpy.types.Object, model: FaceModel, polygons: np.ndarray) -> None:

@@ -20,20 +20,22 @@ BOOK_COLOURS = (
     (0.30, 0.15, 0.06),
     (0.12, 0.18, 0.19),
 )
-# Half width, half depth and height below the neck's base [m] of the sweater's rings, top down, and its shift backward.
+# The sweater's rings from the top down: half width and half depth beyond the neck's, height above the collar's foot,
+# and shift backward [m]. The collar stands clear of the neck, which turns inside it.
 SWEATER_RINGS = (
-    (0.064, 0.066, 0.030, -0.004),
-    (0.069, 0.071, 0.024, -0.003),
-    (0.070, 0.072, 0.004, 0.0),
-    (0.068, 0.070, -0.014, 0.004),
-    (0.076, 0.074, -0.026, 0.010),
-    (0.112, 0.082, -0.040, 0.016),
-    (0.156, 0.092, -0.058, 0.018),
-    (0.188, 0.100, -0.084, 0.018),
-    (0.205, 0.108, -0.120, 0.014),
-    (0.212, 0.116, -0.170, 0.008),
-    (0.214, 0.124, -0.240, 0.0),
-    (0.216, 0.130, -0.330, 0.0),
+    (0.007, 0.007, 0.036, -0.002),
+    (0.012, 0.012, 0.040, -0.002),
+    (0.014, 0.014, 0.030, -0.001),
+    (0.014, 0.014, 0.008, 0.0),
+    (0.013, 0.013, -0.010, 0.003),
+    (0.022, 0.018, -0.024, 0.008),
+    (0.056, 0.026, -0.038, 0.012),
+    (0.098, 0.036, -0.056, 0.014),
+    (0.130, 0.044, -0.082, 0.014),
+    (0.147, 0.052, -0.118, 0.010),
+    (0.154, 0.060, -0.168, 0.006),
+    (0.156, 0.068, -0.238, 0.0),
+    (0.158, 0.074, -0.330, 0.0),
 )
 RING_POINTS = 64
 F_STOP = 4.5
@@ -60,17 +62,23 @@ def build_camera(camera: Camera, *, focus_m: float) -> bpy.types.Object:
     return thing
 
 
-def build_sweater() -> bpy.types.Object:
-    """Return a turtleneck sweater; its origin is the middle of the neck's base, Blender's head axes."""
+def build_sweater(neck_half_m: tuple[float, float]) -> bpy.types.Object:
+    """Return a turtleneck sweater; its origin is the middle of the collar's foot, Blender's head axes.
+
+    Args:
+        neck_half_m: Half width and half depth of the neck that it goes around.
+    """
     angle = np.linspace(0.0, 2 * np.pi, RING_POINTS, endpoint=False)
     rings = []
-    for half_width, half_depth, height, back in _refined_rings():
+    for wider, deeper, height, back in _refined_rings():
+        half_width, half_depth = neck_half_m[0] + wider, neck_half_m[1] + deeper
+        breadth = np.clip((wider - 0.02) / 0.12, 0.0, 1.0)
         # A superellipse: shoulders are boxier than a neck.
-        power = 2.0 / (2.0 + 0.9 * np.clip((half_width - 0.08) / 0.12, 0.0, 1.0))
+        power = 2.0 / (2.0 + 0.9 * breadth)
         x = half_width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power
         y = half_depth * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power + back
         # Shoulders hang: the ends of a ring lie lower than its middle.
-        drop = 0.020 * np.clip((half_width - 0.08) / 0.1, 0.0, 1.0) * (x / half_width) ** 2
+        drop = 0.020 * breadth * (x / half_width) ** 2
         rings.append(np.stack([x, y, height - drop], axis=1))
     vertices = np.concatenate(rings)
     made = _knit_material()

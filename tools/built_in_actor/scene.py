@@ -31,7 +31,8 @@ from tools.built_in_actor.person import Head, build_head, pose_head, to_blender
 from tools.built_in_actor.room import build_camera, build_lamps, build_sweater, build_wall
 
 WALL_DISTANCE_M = 2.0
-COLLAR_ABOVE_NECK_END_M = 0.028
+COLLAR_ABOVE_NECK_END_M = 0.034
+COVERED_ABOVE_FOOT_M = 0.012
 FOLLOWING = 0.35
 """Part of the head's shift that the shoulders follow."""
 
@@ -61,16 +62,18 @@ def build_scene(model: FaceModel, truth: ActorTruth, camera: Camera, *, sample_c
     _set_render(sample_count)
     eyes_rest_m = _eyes_camera(truth, model).mean(axis=0)
     build_camera(camera, focus_m=float(eyes_rest_m[2]) - 0.02)
-    head = build_head(model, truth)
     rest = evaluate(model, identity=truth.identity)
+    collar_head, neck_half_m = _collar(model, rest)
+    head = build_head(model, truth, lowest_head_m=float(collar_head[1]) + COVERED_ABOVE_FOOT_M)
     scalp = scalp_weight(model, rest)
     _darken_scalp(head, truth, scalp)
     build_hair(model, rest, head.face)
     face_hair = (build_brows(model, rest, head.face), build_lashes(model, rest, head.face))
     build_wall(WALL_DISTANCE_M)
     build_lamps(eyes_rest_m)
-    sweater = build_sweater()
-    return Scene(truth, head, face_hair, sweater, _collar_m(model, rest, truth, eyes_rest_m), eyes_rest_m)
+    from_eyes = collar_head - model.baked(truth.identity).eye_centers.mean(axis=0)
+    collar_camera = eyes_rest_m + OPENGL_CAMERA_FROM_CAMERA @ from_eyes
+    return Scene(truth, head, face_hair, build_sweater(neck_half_m), collar_camera, eyes_rest_m)
 
 
 def pose(scene: Scene, frame: int) -> None:
@@ -125,14 +128,15 @@ def _eyes_camera(truth: ActorTruth, model: FaceModel) -> np.ndarray:
     return np.concatenate([camera_from_head(rotation, translation, middle) for rotation, translation in poses])
 
 
-def _collar_m(model: FaceModel, rest: np.ndarray, truth: ActorTruth, eyes_camera: np.ndarray) -> np.ndarray:
-    """Return where the sweater's origin stands at rest, in camera space: at the lower end of the neck."""
+def _collar(model: FaceModel, rest: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Return where the collar's foot stands around the lower neck (3,), and the neck's half width and depth there."""
     skin = rest[model.region("face", "head", "neck")]
-    end = skin[:, 1].min()
-    ring = skin[skin[:, 1] < end + 0.015]
-    middle_head = np.array([0.0, end + COLLAR_ABOVE_NECK_END_M, 0.5 * (ring[:, 2].min() + ring[:, 2].max())])
-    from_eyes = middle_head - model.baked(truth.identity).eye_centers.mean(axis=0)
-    return eyes_camera + OPENGL_CAMERA_FROM_CAMERA @ from_eyes
+    height = skin[:, 1].min() + COLLAR_ABOVE_NECK_END_M
+    ring = skin[np.abs(skin[:, 1] - height) < 0.012]
+    low, high = ring.min(axis=0), ring.max(axis=0)
+    middle = np.array([0.0, height, 0.5 * (low[2] + high[2])])
+    # A model that ends in shoulders is wider than its neck; there the collar cuts through them.
+    return middle, (min(0.5 * (high[0] - low[0]), 0.066), min(0.5 * (high[2] - low[2]), 0.066))
 
 
 @contextmanager

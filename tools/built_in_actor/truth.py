@@ -46,7 +46,7 @@ def actor_identity(model: FaceModel) -> np.ndarray:
 
 def actor_reflectance(model: FaceModel) -> np.ndarray:
     """Return skin, lip, brow and iris colours (V, 3), linear."""
-    values = np.random.default_rng(REFLECTANCE_SEED).normal(0.0, 0.8, len(model.reflectance_basis))
+    values = np.random.default_rng(REFLECTANCE_SEED).normal(0.0, 0.55, len(model.reflectance_basis))
     colours = model.reflectance_mean + np.tensordot(values.astype(np.float32), model.reflectance_basis, axes=1)
     return np.clip(colours, 0.005, 0.95).astype(np.float32)
 

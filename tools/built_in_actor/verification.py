@@ -40,7 +40,7 @@ def rasterised_coverage(scene: Scene, camera: Camera, frame: int) -> np.ndarray:
     turned = rotate_eyes(model, vertices, truth.gaze_rad[frame])
     points = camera_from_head(truth.head_rotation_wxyz[frame], truth.head_translation_m[frame], turned)
     width, height = camera.width_px * SUPERSAMPLING, camera.height_px * SUPERSAMPLING
-    raster = rasterize(project(points, camera) * SUPERSAMPLING, points[:, 2], model.triangles, width, height)
+    raster = rasterize(project(points, camera) * SUPERSAMPLING, points[:, 2], scene.head.triangles, width, height)
     covered = (raster.triangle_ids >= 0).astype(np.float64)
     blocks = covered.reshape(camera.height_px, SUPERSAMPLING, camera.width_px, SUPERSAMPLING)
     return blocks.mean(axis=(1, 3))
