@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dvp_core.face.built_in import anatomy
+from dvp_core.face.built_in.ears import ear_left
 from dvp_core.face.built_in.head_surface import HeadSurface, fit_surface
 from dvp_core.face.built_in.inner_parts import eyeball_left, mouth_parts
 from dvp_core.face.built_in.parts import Part, join, mirrored
@@ -18,7 +19,7 @@ class Head:
     """The neutral head.
 
     Attributes:
-        part: Skin, left eyeball, right eyeball, teeth, gums and tongue, mm.
+        part: Skin, left eyeball, right eyeball, teeth, gums, tongue and ears, mm.
         skin: The skin's rings; its vertices are the first of `part`.
         surface: The smooth function the skin was sampled from.
         eye_ranges: (2, 2) first and one past the last vertex of the left and right eyeball.
@@ -45,11 +46,14 @@ def build_head() -> Head:
     """The neutral head from its anatomical points."""
     surface = fit_surface(anatomy.control_points())
     skin = build_skin(surface)
-    eye = eyeball_left()
-    part = join([skin.part, eye, mirrored(eye), mouth_parts()])
+    eye, ear = eyeball_left(), ear_left()
+    part = join([skin.part, eye, mirrored(eye), mouth_parts(), ear, mirrored(ear)])
     first, size = len(skin.part.vertices), len(eye.vertices)
     eye_ranges = np.array([[first, first + size], [first + size, first + 2 * size]])
-    return Head(part, skin, surface, eye_ranges, mirror_of(part.vertices, part.regions))
+    mirror = mirror_of(part.vertices, part.regions)
+    # Rounding differs between the halves by nanometres; the mean of a vertex and its image is exactly symmetric.
+    exact = 0.5 * (part.vertices + part.vertices[mirror] * (-1, 1, 1))
+    return Head(replace(part, vertices=exact), skin, surface, eye_ranges, mirror)
 
 
 def mirror_of(vertices: np.ndarray, regions: np.ndarray) -> np.ndarray:

@@ -237,7 +237,10 @@ def _mouth_fill(outer: np.ndarray, surface: HeadSurface, ellipse: np.ndarray) ->
     )
     regions = np.array(["face"] * (len(rings) * count) + ["mouth_socket"] * (len(lining) * count + 1), dtype=object)
     half = count // 2
-    shares = np.concatenate([[0.45], np.zeros(half - 1), [0.45], np.ones(half - 1)])
+    # Near its corners each lip gives way to the other, so that the open mouth is round and not a slot.
+    steps = np.minimum(np.arange(half), half - np.arange(half))
+    upper = 0.5 * np.clip(1.0 - steps / (0.34 * half), 0.0, 1.0) ** 1.6
+    shares = np.concatenate([upper, 1.0 - upper])
     lower = np.append(np.tile(shares, len(numbers)), 0.5)
     uv = direction_uv(*directions(vertices))
     uv[len(rings) * count :] = _lining_uv(vertices[len(rings) * count :])
@@ -252,8 +255,7 @@ def _mouth_lining(contact: np.ndarray) -> list[np.ndarray]:
     for half_width, half_height, depth, follow in (
         (27, 9, 94, 0.9),
         (30, 19, 86, 0.5),
-        (31, 23, 68, 0.15),
-        (25, 21, 48, 0.0),
+        (30, 22, 60, 0.1),
     ):
         x, y = half_width * np.cos(angle), -35.0 + half_height * np.sin(angle)
         z = depth + follow * (contact[:, 2] - 112.0)

@@ -13,14 +13,18 @@ import numpy as np
 
 from dvp_core.face.built_in.parts import fan
 
-STEP_DEG = 2.5
-EYE_COLUMNS, EYE_ROWS = (3, 15), (5, 13)
-MOUTH_COLUMNS, MOUTH_ROWS = (-8, 8), (-12, -4)
-_FRONT_COLUMNS = 18
-_SIDE_COLUMNS = 22
-_TOP_ROWS_DEG = (41.0, 45.0, 49.5, 54.5, 60.0, 66.0, 72.5, 79.0, 85.0)
-_NECK_ROWS_DEG = (-105.0, -90.0, -77.0, -65.0, -55.0, -46.0, -38.0, -31.0, -25.0, -19.5, -14.5, -9.5, -4.5)
-LOWEST_FACE_ROW = -18  # -45 degrees
+EYE_COLUMNS, EYE_ROWS = (5, 17), (8, 16)
+MOUTH_COLUMNS, MOUTH_ROWS = (-10, 10), (-12, -4)
+# Azimuths from the middle to the ear, elevations from the throat to the hairline: (steps, degrees to go), so that the
+# nose between the eyes and above the mouth is drawn twice as finely as the cheeks.
+_COLUMN_BANDS = ((5, 7.5), (15, 37.5))
+_ROW_BANDS = ((14, 35.0), (12, 22.5), (10, 25.0))
+_LOWEST_FACE_DEG = -45.0
+_SIDE_COLUMNS = 18
+_TOP_ROWS_DEG = (41.5, 46.5, 52.0, 58.0, 65.0, 72.5, 80.0)
+_NECK_ROWS_DEG = (-105.0, -88.0, -73.0, -60.0, -49.0, -39.5, -31.0, -24.0, -17.5, -11.5, -5.5)
+_FRONT_COLUMNS = sum(steps for steps, _ in _COLUMN_BANDS)
+LOWEST_FACE_ROW = -18
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,21 @@ def ring_cells(columns: tuple[int, int], rows: tuple[int, int]) -> np.ndarray:
 
 def regular_grid() -> Grid:
     """The grid before it bends around eyes and mouth."""
-    front = STEP_DEG * np.arange(_FRONT_COLUMNS + 1)
+    front = _banded(0.0, _COLUMN_BANDS)
     growth = np.cumsum(np.linspace(1.0, 2.1, _SIDE_COLUMNS))
     side = front[-1] + (180.0 - front[-1]) * growth / growth[-1]
     half = np.concatenate([front, side])
     azimuth = np.concatenate([-half[-2:0:-1], half])
-    face = STEP_DEG * np.arange(LOWEST_FACE_ROW, 16)
-    elevation = np.concatenate([-45.0 + np.array(_NECK_ROWS_DEG), face, _TOP_ROWS_DEG])
+    face = _banded(_LOWEST_FACE_DEG, _ROW_BANDS)
+    elevation = np.concatenate([_LOWEST_FACE_DEG + np.array(_NECK_ROWS_DEG), face, _TOP_ROWS_DEG])
     grid = np.meshgrid(azimuth, elevation)
     return Grid(grid[0], grid[1])
+
+
+def _banded(start: float, bands: tuple[tuple[int, float], ...]) -> np.ndarray:
+    """Values from `start` on: each band takes so many even steps over so many degrees."""
+    steps = np.concatenate([np.full(count, width / count) for count, width in bands])
+    return start + np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def bent(grid: Grid, targets: list[tuple[np.ndarray, np.ndarray]]) -> Grid:
