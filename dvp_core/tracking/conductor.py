@@ -1,0 +1,191 @@
+"""`track`: from a clip and its points to a take. The order of work stands here; the work itself stands beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel
+from dvp_core.data.landmark_definitions import iris_points
+from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.data.take import Take, with_compact_face
+from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
+from dvp_core.tracking.frames import FittedFrame, fit_frame
+from dvp_core.tracking.framing import framed
+from dvp_core.tracking.gaze import CLOSED, bridged, dark_irises, gaze_of_frame, openings
+from dvp_core.tracking.options import MotionOptions, TrackOptions
+from dvp_core.tracking.setup import ClipPoints, Person, clip_points, face_window, known_person
+from dvp_core.tracking.smoothing import smoothed, smoothed_rotations
+from dvp_core.tracking.states import FrameState
+
+LICENCE_FORBIDS_CARRYING = ("flame", "bfm")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A performance as arrays over frames, as in a take but in float64."""
+
+    rotation_wxyz: np.ndarray
+    translation_m: np.ndarray
+    expression: np.ndarray
+    gaze_rad: np.ndarray
+    illumination_sh: np.ndarray
+    landmark_error_px: np.ndarray
+    photometric_error: np.ndarray
+
+
+def track(
+    source: FrameSource,
+    landmarks: LandmarkTrack,
+    model: FaceModel,
+    *,
+    options: TrackOptions | None = None,
+    progress: Progress = no_progress,
+) -> Take:
+    """Return the take of a clip: the person's face, and every frame's pose, expression, gaze and light.
+
+    Frames without a face are marked and their parameters interpolated.
+
+    Args:
+        source: The clip's pictures.
+        landmarks: Points of every frame, iBUG's 68 or MediaPipe's 478.
+        model: The face model.
+        options: How to track.
+        progress: Told of "shape", "key frames" and "frames".
+
+    Raises:
+        DataError: The points are of another clip, or no frame shows a face.
+    """
+    options = options or TrackOptions()
+    _check(source, landmarks)
+    points = clip_points(landmarks)
+    person = known_person(source, points, landmarks.is_detected, model, options, progress)
+    curves = _tracked(source, landmarks, points, person, options, progress)
+    curves = _smooth(curves, landmarks.is_detected, options.motion, model.expression_names, float(source.clip.fps))
+    return _take(source, landmarks, points, model, person, curves, options)
+
+
+def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:
+    clip = source.clip
+    if landmarks.frame_count != clip.frame_count:
+        raise DataError(
+            f"there are points for {landmarks.frame_count} frames, the clip has {clip.frame_count}",
+            where=clip.file_name,
+            remedy="give the landmarks of this very clip, or let them be detected",
+        )
+    if not landmarks.is_detected.any():
+        raise DataError(
+            "no face was found in any frame",
+            where=clip.file_name,
+            remedy="check that the clip shows one face, larger than about 60 pixels and not in profile throughout",
+        )
+
+
+def _tracked(
+    source: FrameSource,
+    landmarks: LandmarkTrack,
+    points: ClipPoints,
+    person: Person,
+    options: TrackOptions,
+    progress: Progress,
+) -> Curves:
+    """Fit every frame that shows a face; bridge the others."""
+    frame_count = source.clip.frame_count
+    fitted: dict[int, FittedFrame] = {}
+    gaze = np.zeros((frame_count, 2, 2))
+    irises = iris_points(landmarks)
+    before: FrameState | None = None
+    light = person.light
+    for index, plate in enumerate(source.iterate()):
+        progress("frames", index, frame_count)
+        if not landmarks.is_detected[index]:
+            before = None
+            continue
+        frame = points.frame(index)
+        picture = face_window(plate, frame, options) if options.photometric else None
+        result = fit_frame(person.problem, frame, picture, before=before, light=light)
+        fitted[index], before, light = result, result.state, result.illumination_sh
+        seen_irises = dark_irises(plate, frame.ibug_px) if irises is None else irises[index]
+        gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
+    progress("frames", frame_count, frame_count)
+    is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
+    return _curves(fitted, bridged(gaze, is_open), frame_count)
+
+
+def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, frame_count: int) -> Curves:
+    """Lay fitted frames out over time, frames without a face interpolated between their neighbours."""
+    frames = sorted(fitted)
+    results = [fitted[frame] for frame in frames]
+
+    def over_time(values: list[np.ndarray]) -> np.ndarray:
+        flat = np.stack([np.ravel(value) for value in values])
+        columns = [np.interp(np.arange(frame_count), frames, column) for column in flat.T]
+        return np.stack(columns, axis=1).reshape(frame_count, *np.shape(values[0]))
+
+    rotations = unwrapped_quaternions(quaternion_wxyz_from_matrix(np.stack([r.state.rotation for r in results])))
+    return Curves(
+        rotation_wxyz=normalized(over_time(list(rotations))),
+        translation_m=over_time([r.state.translation_m for r in results]),
+        expression=over_time([r.state.expression for r in results]),
+        gaze_rad=gaze,
+        illumination_sh=over_time([r.illumination_sh for r in results]),
+        landmark_error_px=over_time([np.array(r.landmark_error_px) for r in results]),
+        photometric_error=over_time([np.array(r.photometric_error) for r in results]),
+    )
+
+
+def _smooth(
+    curves: Curves, is_detected: np.ndarray, motion: MotionOptions, expression_names: tuple[str, ...], fps: float
+) -> Curves:
+    """Return the curves without measurement noise; blinks stay as sharp as they were."""
+    frames = motion.smoothing_s * fps
+    weights = is_detected.astype(np.float64)
+    is_lid = np.array([name.startswith("eye") for name in expression_names], dtype=bool)
+    expression = np.where(is_lid, curves.expression, smoothed(curves.expression, weights, frames / 2))
+    flat_gaze = curves.gaze_rad.reshape(len(weights), -1)
+    flat_light = curves.illumination_sh.reshape(len(weights), -1)
+    return Curves(
+        rotation_wxyz=smoothed_rotations(curves.rotation_wxyz, weights, frames),
+        translation_m=smoothed(curves.translation_m, weights, frames),
+        expression=np.clip(expression, 0.0, 1.0),
+        gaze_rad=smoothed(flat_gaze, weights, frames / 2).reshape(curves.gaze_rad.shape),
+        illumination_sh=smoothed(flat_light, weights, 2 * frames).reshape(curves.illumination_sh.shape),
+        landmark_error_px=curves.landmark_error_px,
+        photometric_error=curves.photometric_error,
+    )
+
+
+def _take(
+    source: FrameSource,
+    landmarks: LandmarkTrack,
+    points: ClipPoints,
+    model: FaceModel,
+    person: Person,
+    curves: Curves,
+    options: TrackOptions,
+) -> Take:
+    is_carried = not model.id.lower().startswith(LICENCE_FORBIDS_CARRYING)
+    return Take(
+        subject=source.clip.file_name.rsplit(".", 1)[0],
+        clip=source.clip,
+        camera=person.problem.camera,
+        crop=framed(source.clip, points.ibug_px[landmarks.is_detected], options.resolution_px),
+        face=with_compact_face(person.face) if is_carried else None,
+        face_model_id=model.id,
+        face_model_sha256=model.sha256,
+        expression_names=model.expression_names,
+        identity=person.identity.astype(np.float32),
+        reflectance=person.reflectance.astype(np.float32),
+        head_rotation_wxyz=curves.rotation_wxyz.astype(np.float32),
+        head_translation_m=curves.translation_m.astype(np.float32),
+        expression=curves.expression.astype(np.float32),
+        gaze_rad=curves.gaze_rad.astype(np.float32),
+        illumination_sh=curves.illumination_sh.astype(np.float32),
+        is_tracked=landmarks.is_detected.copy(),
+        landmark_error_px=curves.landmark_error_px.astype(np.float32),
+        photometric_error=curves.photometric_error.astype(np.float32),
+    )

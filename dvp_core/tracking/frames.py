@@ -1,0 +1,199 @@
+"""Fits one frame after the other: pose and expression, then light, each from where the last frame ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvp_core.data.camera import Camera
+from dvp_core.maths.spherical_harmonics import shade
+from dvp_core.tracking.appearance import PersonAppearance, SkinPatch
+from dvp_core.tracking.evidence import FramePoints, Rig, point_terms
+from dvp_core.tracking.first_pose import first_pose
+from dvp_core.tracking.light import estimated_light
+from dvp_core.tracking.options import PhotometricOptions
+from dvp_core.tracking.picture import Picture
+from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
+from dvp_core.tracking.stages import FRAME_STAGES, FrameStage
+from dvp_core.tracking.states import FrameState, Layout, SharedState, frame_box, moved_frame
+from dvp_core.tracking.surface import SurfacePoints, see
+from dvp_core.tracking.terms.photometric import Appearance, photometric_residual
+from dvp_core.tracking.terms.prior import expression_prior
+from dvp_core.tracking.terms.temporal import Motion, temporal_residual
+
+LOST = 0.25  # of the eye distance: points further off than this start a frame afresh
+LIGHT_STIFFNESS = 4.0
+
+
+@dataclass(frozen=True)
+class FrameProblem:
+    """What stays fixed while a clip's frames are fitted.
+
+    Attributes:
+        rig: The person's points (identity applied).
+        camera: The plate's camera with its final focal length.
+        expression_sigma: (E,).
+        motion: Usual motion between neighbouring frames.
+        person: Reflectance; None tracks by points alone.
+        patch: Vertices whose colours are compared.
+        skin: The same vertices as surface points.
+        photometric: Options of the colour term.
+    """
+
+    rig: Rig
+    camera: Camera
+    expression_sigma: np.ndarray
+    motion: Motion
+    person: PersonAppearance | None
+    patch: SkinPatch | None
+    skin: SurfacePoints | None
+    photometric: PhotometricOptions | None
+
+
+@dataclass(frozen=True)
+class FittedFrame:
+    """One frame's result: state, light (9, 3), and errors as in a take."""
+
+    state: FrameState
+    illumination_sh: np.ndarray
+    landmark_error_px: float
+    photometric_error: float
+
+
+def fit_frame(
+    problem: FrameProblem,
+    points: FramePoints,
+    picture: Picture | None,
+    *,
+    before: FrameState | None,
+    light: np.ndarray,
+) -> FittedFrame:
+    """Return one frame fitted to its points and picture.
+
+    Args:
+        problem: What stays fixed.
+        points: Detected points.
+        picture: The plate around the head; None: points alone.
+        before: The frame before, or None at the start and after a gap.
+        light: (9, 3) expected light.
+    """
+    layout = Layout(len(problem.expression_sigma))
+    start = _start(problem, points, before, layout)
+    state = start
+    for stage in FRAME_STAGES:
+        if stage.has_photometric and (picture is None or problem.patch is None):
+            continue
+        state = _fit_stage(problem, points, picture, stage, state, before, light, layout)
+    if picture is not None and problem.patch is not None:
+        light, photometric_error = _relit(problem, picture, state, light, layout)
+    else:
+        photometric_error = 0.0
+    return FittedFrame(state, light, landmark_error_px(problem, points, state), photometric_error)
+
+
+def landmark_error_px(problem: FrameProblem, points: FramePoints, state: FrameState) -> float:
+    """Return the root mean square distance of the 51 inner points from the model's, plate pixels."""
+    layout = Layout(len(problem.expression_sigma))
+    seen = see(problem.rig.ibug, state, _shared(problem), problem.camera, layout)
+    missing = (seen.points_px - points.ibug_px)[17:]
+    return float(np.sqrt((missing**2).sum(axis=1).mean()))
+
+
+def _shared(problem: FrameProblem) -> SharedState:
+    return SharedState(np.zeros(0), problem.camera.focal_px)
+
+
+def _start(problem: FrameProblem, points: FramePoints, before: FrameState | None, layout: Layout) -> FrameState:
+    """Return the frame before where it still fits roughly, else a first pose from the points."""
+    if before is not None and landmark_error_px(problem, points, before) < LOST * points.eye_distance_px:
+        return before
+    inner = slice(17, 68)
+    return first_pose(
+        problem.rig.ibug.neutral[inner], points.ibug_px[inner], problem.camera, layout.expression_count
+    )
+
+
+def _fit_stage(
+    problem: FrameProblem,
+    points: FramePoints,
+    picture: Picture | None,
+    stage: FrameStage,
+    start: FrameState,
+    before: FrameState | None,
+    light: np.ndarray,
+    layout: Layout,
+) -> FrameState:
+    finder = problem.rig.outline
+    shared = _shared(problem)
+    outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
+    look = _appearance(problem, start, light, layout) if stage.has_photometric else None
+    mean = np.zeros(layout.expression_count)
+
+    def linearise(state: FrameState) -> NormalEquations:
+        terms = point_terms(problem.rig, points, state, shared, problem.camera, layout, outline)
+        terms.append(expression_prior(state, layout, mean=mean, sigma=problem.expression_sigma))
+        if before is not None:
+            terms.append(temporal_residual(state, before, layout, problem.motion))
+        if look is not None and picture is not None:
+            terms.append(_photometric(problem, look, picture, state, layout))
+        return accumulate(terms, layout.size)
+
+    largest = np.ones(layout.expression_count)
+    return minimise(
+        start,
+        linearise=linearise,
+        retract=moved_frame,
+        box=lambda state: frame_box(state, largest),
+        options=SolverOptions(max_steps=stage.max_steps, least_gain=1e-3),
+    ).state
+
+
+def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, layout: Layout) -> Appearance:
+    """Return how the compared vertices look, those turned away switched off."""
+    assert problem.patch is not None and problem.person is not None and problem.photometric is not None
+    assert problem.skin is not None
+    normals = problem.patch.normals_head(state.expression)
+    seen = see(problem.skin, state, _shared(problem), problem.camera, layout)
+    turned = normals @ state.rotation.T
+    facing = -(turned * seen.points_camera).sum(axis=1) / np.linalg.norm(seen.points_camera, axis=1)
+    options = problem.photometric
+    spread = problem.person.spread[problem.patch.vertices]
+    sigma = np.sqrt(options.sigma**2 + spread**2) / np.sqrt(options.weight)
+    sigma = np.where(facing > 0.2, sigma / np.sqrt(np.maximum(facing, 0.2)), np.inf)
+    return Appearance(problem.person.reflectance[problem.patch.vertices], normals, light, sigma)
+
+
+def _photometric(
+    problem: FrameProblem, look: Appearance, picture: Picture, state: FrameState, layout: Layout
+) -> Residual:
+    assert problem.skin is not None
+    is_used = np.isfinite(look.sigma)
+    seen = see(problem.skin.chosen(is_used), state, _shared(problem), problem.camera, layout)
+    used = Appearance(look.reflectance[is_used], look.normals_head[is_used], look.illumination_sh, look.sigma[is_used])
+    return photometric_residual(seen, used, picture)
+
+
+def _relit(
+    problem: FrameProblem, picture: Picture, state: FrameState, light: np.ndarray, layout: Layout
+) -> tuple[np.ndarray, float]:
+    """Return the frame's light, held near the expected one, and the mean RGB distance that is left (linear)."""
+    assert problem.skin is not None
+    look = _appearance(problem, state, light, layout)
+    seen = see(problem.skin, state, _shared(problem), problem.camera, layout)
+    colours, _ = picture.sample(seen.points_px)
+    used = np.isfinite(look.sigma)
+    if not used.any():
+        return light, 0.0
+    normals = look.normals_head[used] @ state.rotation.T
+    reflectance = look.reflectance[used]
+    new_light = estimated_light(
+        colours[used],
+        reflectance,
+        normals,
+        np.ones(int(used.sum())),
+        expected=light,
+        stiffness=LIGHT_STIFFNESS,
+    )
+    missing = colours[used] - reflectance * shade(normals, new_light)
+    return new_light, float(np.linalg.norm(missing, axis=1).mean())

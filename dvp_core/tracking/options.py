@@ -1,0 +1,101 @@
+"""Every number the tracker may be asked to change, with its default: the one place of defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class LandmarkOptions:
+    """Expected errors of detected points, as parts of the distance between the outer eye corners.
+
+    Attributes:
+        sigma: Of a well-defined point.
+        jaw_factor: The outline's points are this much worse.
+        brow_factor: The brows' points are this much worse.
+        opening_factor: Differences of eyelid or lip points are this much better or worse.
+        dense_factor: Of the further points of a dense detector, whose errors go together.
+        offset_m: Expected distance of a detector's point from the model's, in metres.
+    """
+
+    sigma: float = 0.015
+    jaw_factor: float = 4.0
+    brow_factor: float = 2.0
+    opening_factor: float = 0.7
+    dense_factor: float = 2.5
+    offset_m: float = 0.003
+
+
+@dataclass(frozen=True)
+class PhotometricOptions:
+    """The colour term.
+
+    Attributes:
+        vertex_count: Vertices compared a frame.
+        sigma: Expected error of a colour, linear 0..1.
+        weight: Divides the term's energy by the neighbours that repeat each other's evidence.
+        across_px: Height of the face in the picture that is compared.
+    """
+
+    vertex_count: int = 900
+    sigma: float = 0.03
+    weight: float = 0.15
+    across_px: int = 128
+
+
+@dataclass(frozen=True)
+class PriorOptions:
+    """What is likely before anything is seen.
+
+    Attributes:
+        identity_sigma: In the model's standard deviations.
+        expression_sigma: Spread of expressions.
+        focal_sigma: Relative spread of the focal length about the usual one.
+        usual_focal: Usual focal length over the plate's longer side.
+    """
+
+    identity_sigma: float = 1.0
+    expression_sigma: float = 0.5
+    focal_sigma: float = 0.15
+    usual_focal: float = 1.8
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """How far things usually move from one frame to the next at 25 frames/s, and how strongly the clip is smoothed.
+
+    Attributes:
+        rotation_rad: Turn of the head.
+        translation_m: Way of the head.
+        expression: Change of an expression.
+        smoothing_s: Time constant of the smoothing of head pose; 0 switches smoothing off. Expressions get half of it,
+            eyelids none.
+    """
+
+    rotation_rad: float = 0.03
+    translation_m: float = 0.006
+    expression: float = 0.25
+    smoothing_s: float = 0.04
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How to track a clip.
+
+    Attributes:
+        focal_px: Focal length in plate pixels; estimated where None.
+        resolution_px: Side of the square that the network sees.
+        key_frame_count: Frames from which identity, reflectance and focal length are found.
+        landmarks: See there.
+        photometric: See there; None tracks by points alone.
+        priors: See there.
+        motion: See there.
+    """
+
+    focal_px: float | None = None
+    resolution_px: int = 256
+    key_frame_count: int = 14
+    landmarks: LandmarkOptions = field(default_factory=LandmarkOptions)
+    photometric: PhotometricOptions | None = field(default_factory=PhotometricOptions)
+    priors: PriorOptions = field(default_factory=PriorOptions)
+    motion: MotionOptions = field(default_factory=MotionOptions)

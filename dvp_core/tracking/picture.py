@@ -1,0 +1,85 @@
+"""The part of a plate around the head, in linear light, softened and shrunk, to be read between its pixels.
+
+numpy alone: the tracker works where no image library is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvp_core.maths.colour import srgb_decode
+
+_LINEAR_OF_BYTE = srgb_decode(np.arange(256) / 255).astype(np.float32)
+_BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A linear picture of a window of the plate.
+
+    Attributes:
+        pixels: (H, W, 3) float32, linear.
+        origin_px: (2,) plate position of the window's upper left corner.
+        pixel_size_px: Plate pixels a picture pixel is wide.
+    """
+
+    pixels: np.ndarray
+    origin_px: np.ndarray
+    pixel_size_px: int
+
+    def sample(self, points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return colours (N, 3) at plate positions (N, 2), and their derivatives (N, 3, 2) by the position.
+
+        Bilinear; outside the window the edge repeats.
+        """
+        height, width = self.pixels.shape[:2]
+        place = (points_px - self.origin_px) / self.pixel_size_px - 0.5
+        place = np.clip(place, 0.0, np.array([width - 1.001, height - 1.001]))
+        corner = place.astype(np.int64)
+        fraction = (place - corner).astype(np.float32)
+        flat, start = self.pixels.reshape(-1, 3), corner[:, 1] * width + corner[:, 0]
+        a, b, c, d = flat[start], flat[start + 1], flat[start + width], flat[start + width + 1]
+        fx, fy = fraction[:, :1], fraction[:, 1:]
+        top, bottom = a + fx * (b - a), c + fx * (d - c)
+        by_x = (1 - fy) * (b - a) + fy * (d - c)
+        gradient = np.stack([by_x, bottom - top], axis=-1) / self.pixel_size_px
+        return (top + fy * (bottom - top)).astype(np.float64), gradient.astype(np.float64)
+
+
+def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int, soften_count: int = 1) -> Picture:
+    """Return the window around points of a plate, about `across_px` pixels high over the points.
+
+    Args:
+        plate: (H, W, 3) uint8, sRGB-encoded.
+        points_px: (N, 2) points that the window holds with a margin.
+        across_px: Wanted size of the points' extent in the picture; the picture is shrunk by whole numbers only.
+        soften_count: How often the 5-tap binomial filter runs.
+    """
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    extent = float((high - low).max())
+    factor = max(1, round(extent / across_px))
+    limit = np.array(plate.shape[1::-1])
+    start = np.clip(np.floor(low - 0.25 * extent), 0, np.maximum(limit - 4 * factor, 0)).astype(int)
+    stop = np.clip(np.ceil(high + 0.25 * extent), start + 4 * factor, limit).astype(int)
+    size = np.maximum((stop - start) // factor, 1)
+    cut = plate[start[1] : start[1] + size[1] * factor, start[0] : start[0] + size[0] * factor]
+    linear = _LINEAR_OF_BYTE[cut]
+    if factor > 1:
+        linear = linear.reshape(size[1], factor, size[0], factor, 3).mean(axis=(1, 3))
+    for _ in range(soften_count):
+        linear = _softened(linear)
+    return Picture(np.ascontiguousarray(linear), start.astype(np.float64), factor)
+
+
+def _softened(pixels: np.ndarray) -> np.ndarray:
+    """Run a binomial filter along both axes."""
+    for axis in (0, 1):
+        padding = [(0, 0)] * 3
+        padding[axis] = (2, 2)
+        padded = np.pad(pixels, padding, mode="edge")
+        length = pixels.shape[axis]
+        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(_BINOMIAL)]
+        pixels = pieces[0] + pieces[1] + pieces[2] + pieces[3] + pieces[4]
+    return pixels

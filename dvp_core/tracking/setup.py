@@ -1,0 +1,203 @@
+"""From a clip's points and a model to the person: key frames, shape, lens, calibrated points, reflectance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dvp_core.data.camera import Camera
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.face_model import FaceModel
+from dvp_core.data.landmark_definitions import (
+    EYES_68,
+    MEDIAPIPE_IRISES,
+    MEDIAPIPE_OF_68,
+    MEDIAPIPE_OUTLINE,
+    ibug_points,
+)
+from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.progress import Progress
+from dvp_core.face import landmarks_68
+from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
+from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
+from dvp_core.tracking.calibration import calibrated
+from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
+from dvp_core.tracking.first_pose import first_pose
+from dvp_core.tracking.frames import FrameProblem
+from dvp_core.tracking.key_frames import well_spread_frames
+from dvp_core.tracking.options import TrackOptions
+from dvp_core.tracking.outline import outline_finder
+from dvp_core.tracking.picture import Picture, window_of_plate
+from dvp_core.tracking.stages import BUNDLE_STAGES
+from dvp_core.tracking.states import FrameState, SharedState
+from dvp_core.tracking.surface import landmark_points, vertex_points
+from dvp_core.tracking.terms.temporal import Motion
+
+
+@dataclass(frozen=True)
+class ClipPoints:
+    """A detector's points as the tracker uses them.
+
+    Attributes:
+        ibug_px: (F, 68, 2).
+        dense_px: (F, D, 2) points beyond the 68, without irises and outline.
+        confidence: (F, 68).
+        eye_distance_px: Median distance of the outer eye corners where the face is turned least away.
+    """
+
+    ibug_px: np.ndarray
+    dense_px: np.ndarray
+    confidence: np.ndarray
+    eye_distance_px: float
+
+    def frame(self, index: int) -> FramePoints:
+        """Return one frame's points."""
+        return FramePoints(self.ibug_px[index], self.dense_px[index], self.eye_distance_px, self.confidence[index])
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the key frames told.
+
+    Attributes:
+        identity: (I,).
+        face: The person's face, without identity modes.
+        reflectance: (V, 3).
+        problem: What is needed to fit frames.
+        light: (9, 3), the key frames' mean light.
+    """
+
+    identity: np.ndarray
+    face: FaceModel
+    reflectance: np.ndarray
+    problem: FrameProblem
+    light: np.ndarray
+
+
+def clip_points(track: LandmarkTrack) -> ClipPoints:
+    """Return a detector's points sorted into iBUG's 68 and the rest."""
+    ibug = ibug_points(track)
+    if track.point_count == 68:
+        dense, confidence = np.zeros((track.frame_count, 0, 2)), track.confidence
+    else:
+        taken = np.concatenate([MEDIAPIPE_OF_68.ravel(), MEDIAPIPE_OUTLINE, MEDIAPIPE_IRISES.ravel()])
+        dense = track.points_px[:, np.setdiff1d(np.arange(track.point_count), taken)]
+        confidence = track.confidence[:, MEDIAPIPE_OF_68].min(axis=2)
+    corners = ibug[track.is_detected][:, [EYES_68[0, 3], EYES_68[1, 0]]]
+    distance = float(np.percentile(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1), 75))
+    return ClipPoints(ibug, dense, confidence, distance)
+
+
+def known_person(
+    source: FrameSource,
+    points: ClipPoints,
+    is_detected: np.ndarray,
+    model: FaceModel,
+    options: TrackOptions,
+    progress: Progress,
+) -> Person:
+    """Return shape, lens and reflectance of the person in a clip."""
+    clip = source.clip
+    usual_px = options.focal_px or options.priors.usual_focal * max(clip.width_px, clip.height_px)
+    camera = Camera.centered(usual_px, clip.width_px, clip.height_px)
+    keys = well_spread_frames(points.ibug_px, is_detected, options.key_frame_count)
+    key_points = [points.frame(int(key)) for key in keys]
+    rig, bundle = _fitted_bundle(model, key_points, camera, options, progress)
+    camera = replace(camera, focal_px=bundle.shared.focal_px)
+    face = model.baked(bundle.shared.identity)
+    rig = replace(
+        rig,
+        ibug=rig.ibug.baked(bundle.shared.identity),
+        dense=rig.dense.baked(bundle.shared.identity),
+        outline=_baked_outline(rig, bundle) if points.dense_px.shape[1] == 0 else None,
+    )
+    appearance = _appearance(source, keys, key_points, face, bundle, camera, options, progress)
+    problem = _frame_problem(rig, camera, face, appearance, options, clip.fps)
+    light = appearance.lights.mean(axis=0) if appearance else np.zeros((9, 3))
+    reflectance = appearance.reflectance if appearance else face.reflectance_mean
+    return Person(bundle.shared.identity, face, reflectance, problem, light)
+
+
+def expression_sigma(model: FaceModel, options: TrackOptions) -> np.ndarray:
+    """Return (E,) spreads of the model's expressions."""
+    return np.full(model.expression_count, options.priors.expression_sigma)
+
+
+def _fitted_bundle(
+    model: FaceModel, points: Sequence[FramePoints], camera: Camera, options: TrackOptions, progress: Progress
+) -> tuple[Rig, Bundle]:
+    plain = landmark_points(model)
+    nothing = vertex_points(model, np.zeros(0, dtype=np.int64))
+    finder = outline_finder(model)
+    rig = Rig(plain, first_factors(options.landmarks), nothing, np.zeros(0), finder, options.landmarks)
+    rest = landmarks_68(model, model.vertices)[17:]
+    frames = tuple(first_pose(rest, frame.ibug_px[17:], camera, model.expression_count) for frame in points)
+    bundle = Bundle(frames, SharedState(np.zeros(model.identity_count), camera.focal_px))
+    for number, stage in enumerate(BUNDLE_STAGES):
+        progress("shape", number, len(BUNDLE_STAGES))
+        used = replace(stage, has_focal=stage.has_focal and options.focal_px is None)
+        sigma = expression_sigma(model, options)
+        problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors)
+        bundle = fit_bundle(problem, bundle, used)
+        if stage.is_calibrating:
+            rig = calibrated(rig, plain, model, bundle, points, camera)
+    progress("shape", len(BUNDLE_STAGES), len(BUNDLE_STAGES))
+    return rig, bundle
+
+
+def _baked_outline(rig: Rig, bundle: Bundle):  # noqa: ANN202
+    finder = rig.outline
+    return None if finder is None else replace(finder, candidates=finder.candidates.baked(bundle.shared.identity))
+
+
+def _appearance(
+    source: FrameSource,
+    keys: np.ndarray,
+    points: Sequence[FramePoints],
+    face: FaceModel,
+    bundle: Bundle,
+    camera: Camera,
+    options: TrackOptions,
+    progress: Progress,
+) -> PersonAppearance | None:
+    if options.photometric is None:
+        return None
+    pictures: list[Picture] = []
+    for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
+        progress("key frames", number, len(keys))
+        pictures.append(face_window(source.read(int(key)), frame, options))
+    return estimated_appearance(face, bundle.frames, pictures, camera)
+
+
+def face_window(plate: np.ndarray, points: FramePoints, options: TrackOptions) -> Picture:
+    """Return the part of a plate around a frame's points, shrunk for the colour term."""
+    assert options.photometric is not None
+    return window_of_plate(plate, points.ibug_px, across_px=options.photometric.across_px)
+
+
+def _frame_problem(
+    rig: Rig,
+    camera: Camera,
+    face: FaceModel,
+    appearance: PersonAppearance | None,
+    options: TrackOptions,
+    fps: object,
+) -> FrameProblem:
+    speed = 25.0 / float(fps)  # type: ignore[arg-type]
+    usual = options.motion
+    motion = Motion(
+        usual.rotation_rad * speed,
+        usual.translation_m * speed,
+        np.full(face.expression_count, usual.expression * speed),
+    )
+    patch = skin = None
+    if appearance is not None and options.photometric is not None:
+        patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
+        skin = vertex_points(face, patch.vertices)
+    sigma = expression_sigma(face, options)
+    return FrameProblem(rig, camera, sigma, motion, appearance, patch, skin, options.photometric)
+
+
+__all__ = ["ClipPoints", "FrameState", "Person", "clip_points", "face_window", "known_person"]

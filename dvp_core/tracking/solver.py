@@ -1,0 +1,174 @@
+"""Damped Gauss-Newton (Levenberg-Marquardt) inside a box, over any state.
+
+The solver knows residuals, Jacobians and steps, and nothing about faces, cameras or pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What one term of an energy has left, in units of its expected error.
+
+    Attributes:
+        values: (N,) residuals.
+        jacobian: (N, P) derivatives by the step.
+        group_size: How many neighbouring residuals are one measurement (2 for a point, 3 for a colour); N divides by it.
+        robust_scale: Length of a group from which the energy grows linearly instead of squared (pseudo-Huber; far out
+            this is the l2,1 norm of Thies et al. 2016); None: squared everywhere.
+    """
+
+    values: np.ndarray
+    jacobian: np.ndarray
+    group_size: int = 1
+    robust_scale: float | None = None
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """An energy's value and its Gauss-Newton model: energy + 2 gradient . step + step . hessian . step.
+
+    Attributes:
+        hessian: (P, P).
+        gradient: (P,), half the derivative of the energy.
+        energy: The value.
+    """
+
+    hessian: np.ndarray
+    gradient: np.ndarray
+    energy: float
+
+
+@dataclass(frozen=True)
+class StepBox:
+    """Least and largest step allowed from the present state, each (P,), infinite where free."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How far and how carefully to go.
+
+    Attributes:
+        max_steps: Evaluations of the energy after the first.
+        first_damping: Damping relative to the hessian's diagonal at the start.
+        least_gain: Stop when a step lowers the energy by less than this part of it.
+    """
+
+    max_steps: int = 12
+    first_damping: float = 1e-3
+    least_gain: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Solution(Generic[State]):
+    """The best state found, the energy's model there, and how many evaluations it took."""
+
+    state: State
+    equations: NormalEquations
+    step_count: int
+
+
+def energy_of(residual: Residual) -> float:
+    """Return the energy of one term: the sum over groups of the (robust) squared length."""
+    lengths_squared = _group_lengths_squared(residual)
+    if residual.robust_scale is None:
+        return float(lengths_squared.sum())
+    scale_squared = residual.robust_scale**2
+    return float(2 * scale_squared * (np.sqrt(1 + lengths_squared / scale_squared) - 1).sum())
+
+
+def accumulate(residuals: Iterable[Residual], size: int) -> NormalEquations:
+    """Return the normal equations of the sum of terms over a step of `size` numbers."""
+    hessian, gradient, energy = np.zeros((size, size)), np.zeros(size), 0.0
+    for residual in residuals:
+        weights = _robust_weights(residual)
+        jacobian = residual.jacobian
+        if weights is not None:
+            weighted = jacobian * weights[:, None]
+            hessian += weighted.T @ jacobian
+            gradient += weighted.T @ residual.values
+        else:
+            hessian += jacobian.T @ jacobian
+            gradient += jacobian.T @ residual.values
+        energy += energy_of(residual)
+    return NormalEquations(hessian, gradient, energy)
+
+
+def minimise(
+    state: State,
+    *,
+    linearise: Callable[[State], NormalEquations],
+    retract: Callable[[State, np.ndarray], State],
+    box: Callable[[State], StepBox] | None = None,
+    options: SolverOptions | None = None,
+) -> Solution[State]:
+    """Return the state of least energy that can be reached downhill.
+
+    Args:
+        state: Where to start.
+        linearise: The energy's model at a state.
+        retract: The state after a step (P,); for rotations this is not an addition.
+        box: The steps allowed at a state.
+        options: When to stop.
+    """
+    options = options or SolverOptions()
+    equations, damping, taken = linearise(state), options.first_damping, 0
+    while taken < options.max_steps:
+        step = box_step(equations, damping, None if box is None else box(state))
+        candidate = retract(state, step)
+        trial = linearise(candidate)
+        taken += 1
+        gain = equations.energy - trial.energy
+        if gain > 0:
+            is_done = gain < options.least_gain * equations.energy
+            state, equations, damping = candidate, trial, max(damping / 5, 1e-7)
+            if is_done:
+                break
+        else:
+            damping *= 10
+            if damping > 1e6:
+                break
+    return Solution(state, equations, taken)
+
+
+def box_step(equations: NormalEquations, damping: float, box: StepBox | None) -> np.ndarray:
+    """Return the damped Gauss-Newton step (P,), kept inside the box by fixing what would leave it and solving again."""
+    diagonal = np.diagonal(equations.hessian)
+    damped = equations.hessian + np.diag(damping * diagonal + 1e-12 * diagonal.max(initial=1.0))
+    if box is None:
+        return -np.linalg.solve(damped, equations.gradient)
+    step = np.zeros_like(equations.gradient)
+    is_free = np.ones(len(step), dtype=bool)
+    for _ in range(12):
+        fixed_pull = damped[np.ix_(is_free, ~is_free)] @ step[~is_free]
+        wanted = -np.linalg.solve(damped[np.ix_(is_free, is_free)], equations.gradient[is_free] + fixed_pull)
+        lower, upper = box.lower[is_free], box.upper[is_free]
+        step[is_free] = np.clip(wanted, lower, upper)
+        leaves = (wanted < lower) | (wanted > upper)
+        if not leaves.any():
+            break
+        is_free[np.flatnonzero(is_free)[leaves]] = False
+    return step
+
+
+def _group_lengths_squared(residual: Residual) -> np.ndarray:
+    return (residual.values.reshape(-1, residual.group_size) ** 2).sum(axis=1)
+
+
+def _robust_weights(residual: Residual) -> np.ndarray | None:
+    """Return (N,) weights of iteratively reweighted least squares, or None where all are one."""
+    if residual.robust_scale is None:
+        return None
+    weights = 1 / np.sqrt(1 + _group_lengths_squared(residual) / residual.robust_scale**2)
+    return np.repeat(weights, residual.group_size)

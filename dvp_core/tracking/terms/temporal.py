@@ -1,0 +1,48 @@
+"""A frame resembles the one before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dvp_core.maths.rotations import cross_matrix, rotation_vector_from_matrix
+from dvp_core.tracking.solver import Residual
+from dvp_core.tracking.states import FrameState, Layout
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How far a head usually moves between frames: radians, metres, and expression units (E,)."""
+
+    rotation_rad: float
+    translation_m: float
+    expression: np.ndarray
+
+
+def temporal_residual(state: FrameState, expected: FrameState, layout: Layout, usual: Motion) -> Residual:
+    """Return 6 + E residuals: the way from the expected state, over the usual motion."""
+    count = 6 + len(state.expression)
+    turn = rotation_vector_from_matrix(state.rotation @ expected.rotation.T)
+    jacobian = np.zeros((count, layout.size))
+    jacobian[0:3, layout.rotation] = _inverse_left_jacobian(turn) / usual.rotation_rad
+    jacobian[3:6, layout.translation] = np.eye(3) / usual.translation_m
+    jacobian[6:, layout.expression] = np.diag(1 / usual.expression)
+    values = np.concatenate(
+        [
+            turn / usual.rotation_rad,
+            (state.translation_m - expected.translation_m) / usual.translation_m,
+            (state.expression - expected.expression) / usual.expression,
+        ]
+    )
+    return Residual(values, jacobian)
+
+
+def _inverse_left_jacobian(turn: np.ndarray) -> np.ndarray:
+    """Return (3, 3): derivative of log(exp(w) exp(turn)) by w at zero (Solà et al. 2018, eq. 146)."""
+    angle = float(np.linalg.norm(turn))
+    cross = cross_matrix(turn)
+    is_small = angle < 1e-4
+    safe = 1.0 if is_small else angle
+    factor = 1 / 12 if is_small else 1 / safe**2 - (1 + np.cos(safe)) / (2 * safe * np.sin(safe))
+    return np.eye(3) - cross / 2 + factor * cross @ cross
