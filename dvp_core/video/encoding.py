@@ -148,7 +148,8 @@ def _add_pictures(
 
 def _encoder_options(options: EncodeOptions) -> dict[str, str]:
     chosen = {
-        "h264": {"crf": str(options.crf), "preset": options.preset},
+        # x264's macroblock tree reads past small pictures: of 8 equal encodings of 96x64, 3 to 6 differed with it.
+        "h264": {"crf": str(options.crf), "preset": options.preset, "x264-params": "mbtree=0"},
         "prores": {"profile": "3", "vendor": "apl0"},
         "ffv1": {"level": "3", "slicecrc": "1", "slices": "4"},
     }

@@ -58,9 +58,10 @@ def constant_rate(
 
 
 def _simplest_fit(stamps: Sequence[int], time_base: Fraction, rates: Sequence[Fraction]) -> Fraction | None:
-    """Return the first rate whose grid every stamp meets to within one tick."""
+    """Return the first rate whose grid every stamp meets to within one tick of a clock finer than the frames."""
     for rate in rates:
-        if rate > 0 and _largest_deviation(stamps, time_base, rate) <= time_base * rate:
+        tolerance = min(time_base * rate, _LARGEST_JITTER_FRAMES)
+        if rate > 0 and _largest_deviation(stamps, time_base, rate) <= tolerance:
             return rate
     return None
 

@@ -29,6 +29,8 @@ _DEMUXER_OF_MAGIC = {
     b"II*\x00": "tiff_pipe",
     b"MM\x00*": "tiff_pipe",
 }
+# A PNG's checksums tell whether it is whole; FFmpeg's TIFF reader, told to be strict, refuses good files.
+_STRICTNESS = {"png_pipe": {"err_detect": "crccheck+explode"}}
 _NUMBERED = re.compile(r"^(?P<head>.*?)(?P<number>\d+)$")
 _DAMAGED_REMEDY = "The file is damaged or of another kind; write or copy it again"
 
@@ -50,7 +52,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             container_options={"protocol_whitelist": "file"},
         ) as container:
             stream = container.streams.video[0]
-            stream.codec_context.options = {"max_pixels": str(max_pixels), "err_detect": "crccheck+explode"}
+            stream.codec_context.options = {"max_pixels": str(max_pixels), **_STRICTNESS.get(demuxer, {})}
             stream.thread_count = 1  # one picture: threads would only cost their start
             frame = next(iter(container.decode(stream)), None)
     except (FFmpegError, ValueError, IndexError) as error:
@@ -172,9 +174,7 @@ def numbered_images(location: Path) -> dict[int, Path]:
 
 def _pattern_of(location: Path) -> re.Pattern[str]:
     escaped = re.escape(location.name).replace(r"\#", "#")
-    return re.compile(
-        "^" + re.sub(r"#+", lambda match: rf"(?P<number>\\d{{{len(match[0])},}})", escaped, count=1) + "$"
-    )
+    return re.compile("^" + re.sub(r"#+", lambda match: rf"(?P<number>\d{{{len(match[0])},}})", escaped, count=1) + "$")
 
 
 def _matching(candidates: list[Path], pattern: re.Pattern[str]) -> dict[int, Path]:

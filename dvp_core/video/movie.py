@@ -8,7 +8,7 @@ One `MovieSource` serves one thread.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class MovieFacts:
         sound_codec: Name of the first sound track's codec, or None where there is none.
         rotation_deg: Quarter turn, counter-clockwise, that shows the picture upright.
         pixel_aspect: Width of a shown pixel divided by its height.
+        is_counted: The container (AVI) tells no presentation times: frames are found by counting from the start.
     """
 
     stamps: tuple[int, ...]
@@ -56,6 +57,7 @@ class MovieFacts:
     sound_codec: str | None
     rotation_deg: int
     pixel_aspect: Fraction
+    is_counted: bool = False
 
 
 def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
@@ -72,7 +74,7 @@ def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContaine
         return av.open(
             f"file:{path.resolve()}",
             mode="r",
-            options={"max_pixels": str(max_pixels)},
+            options=_decoder_limits(max_pixels),
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
@@ -80,6 +82,11 @@ def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContaine
         raise DataError(
             f"is not a movie that can be read, or it is cut ({_reason(error)})", where=path, remedy=_CUT_REMEDY
         ) from error
+
+
+def _decoder_limits(max_pixels: int) -> dict[str, str]:
+    """Return the decoder's own limit, which it applies to padded pictures: hence twice ours, which is exact."""
+    return {"max_pixels": str(2 * max_pixels + 65536)}
 
 
 def _reason(error: Exception) -> str:
@@ -141,8 +148,8 @@ class MovieSource:
         with open_container(self.path, max_pixels=self._max_pixels) as container:
             stream = video_stream(container, self.path)
             _check_picture_size(stream, self.path, self._max_pixels)
-            stamps = _stamps(container, stream, self.path)
-            facts = _facts(container, stream, stamps, self.path)
+            stamps, is_counted = _stamps(container, stream, self.path)
+            facts = replace(_facts(container, stream, stamps, self.path), is_counted=is_counted)
         first = self._decoded(0, facts)
         facts = _with_rotation(facts, first, self.path)
         picture = _upright(frame_to_rgb(first, where=self.path), facts.rotation_deg)
@@ -194,13 +201,16 @@ class MovieSource:
     def _decoded_forward(self, index: int, facts: MovieFacts) -> VideoFrame | None:
         """Return the frame from where the decoder stands or from the key frame before; None where that misses it."""
         is_near = self._next_index <= index < self._next_index + _FORWARD_DECODE_LIMIT_FRAMES
-        if self._frames is None or not is_near:
+        if facts.is_counted and (self._frames is None or index < self._next_index):
+            return None
+        if self._frames is None or not (is_near or facts.is_counted):
             self._seek(facts.stamps[index])
         return self._advance(index, facts)
 
     def _decoded_from_start(self, index: int, facts: MovieFacts) -> VideoFrame | None:
         """Return the frame by decoding everything before it: some containers seek past what they were asked for."""
         self.close()
+        self._next_index = 0
         self._seek(None)
         return self._advance(index, facts)
 
@@ -208,7 +218,7 @@ class MovieSource:
         if self._container is None:
             self._container = open_container(self.path, max_pixels=self._max_pixels)
             stream = video_stream(self._container, self.path)
-            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}
+            stream.codec_context.options = _decoder_limits(self._max_pixels)
             stream.thread_type = "AUTO"
         stream = video_stream(self._container, self.path)
         if stamp is not None:
@@ -217,6 +227,8 @@ class MovieSource:
 
     def _advance(self, index: int, facts: MovieFacts) -> VideoFrame | None:
         assert self._frames is not None
+        if facts.is_counted:
+            return self._count_to(index)
         target = facts.stamps[index]
         for frame in self._frames:
             stamp = frame.pts if frame.pts is not None else frame.dts
@@ -226,6 +238,15 @@ class MovieSource:
                 break
             self._next_index = index + 1
             return frame
+        self._frames = None
+        return None
+
+    def _count_to(self, index: int) -> VideoFrame | None:
+        assert self._frames is not None
+        for frame in self._frames:
+            self._next_index += 1
+            if self._next_index == index + 1:
+                return frame
         self._frames = None
         return None
 
@@ -242,8 +263,8 @@ def _check_picture_size(stream: VideoStream, path: Path, max_pixels: int) -> Non
         )
 
 
-def _stamps(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, ...]:
-    """Return the presentation times of all frames that are shown, in ticks, ascending.
+def _stamps(container: InputContainer, stream: VideoStream, path: Path) -> tuple[tuple[int, ...], bool]:
+    """Return the presentation times of all shown frames in ticks, ascending, and whether they are decoding times only.
 
     Raises:
         DataError: No frames, too many, or fewer than the header promises.
@@ -251,12 +272,14 @@ def _stamps(container: InputContainer, stream: VideoStream, path: Path) -> tuple
     stamps: list[int] = []
     packet_count = 0
     is_broken = False
+    is_counted = container.format.name == "avi"  # FFmpeg makes up presentation times for it, in the order of decoding
     try:
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue  # the flush packet at the end
             packet_count += 1
             is_broken = is_broken or packet.is_corrupt
+            is_counted = is_counted or packet.pts is None
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and not packet.is_discard:
                 stamps.append(stamp)
@@ -271,7 +294,7 @@ def _stamps(container: InputContainer, stream: VideoStream, path: Path) -> tuple
     if is_broken or packet_count < stream.frames:
         promised = f"; its header promises {stream.frames}" if stream.frames else ""
         raise DataError(f"is cut: {packet_count} frames are there{promised}", where=path, remedy=_CUT_REMEDY)
-    return tuple(sorted(stamps))
+    return tuple(sorted(stamps)), is_counted
 
 
 def _facts(container: InputContainer, stream: VideoStream, stamps: tuple[int, ...], path: Path) -> MovieFacts:
@@ -317,12 +340,8 @@ def _with_rotation(facts: MovieFacts, frame: VideoFrame, path: Path) -> MovieFac
             remedy="Export it upright or in quarter turns",
         )
     is_sideways = quarter_turns % 2 == 1
-    return MovieFacts(
-        stamps=facts.stamps,
-        time_base=facts.time_base,
-        fps=facts.fps,
-        codec=facts.codec,
-        sound_codec=facts.sound_codec,
+    return replace(
+        facts,
         rotation_deg=quarter_turns % 4 * 90,
         pixel_aspect=1 / facts.pixel_aspect if is_sideways else facts.pixel_aspect,
     )
