@@ -156,9 +156,7 @@ def _check(options: TrainOptions, config: NetworkConfig) -> None:
             raise DataError(f"is {value}, expected more than 0", where=name)
 
 
-def _started(
-    take: Take, options: TrainOptions, config: NetworkConfig, images: TrainingImages, folder: Path
-) -> Run:
+def _started(take: Take, options: TrainOptions, config: NetworkConfig, images: TrainingImages, folder: Path) -> Run:
     device = chosen_device(options.device)
     state = fresh_state(config, options.recipe, seed=options.seed, device=device)
     if isinstance(state.network, FastNetwork):
