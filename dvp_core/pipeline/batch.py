@@ -9,7 +9,6 @@ to its own folder:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -158,8 +157,11 @@ def _performed(entry: BatchEntry, take: Path, folder: Path) -> Path:
     return take
 
 
-def _prefixed(progress: Progress, name: str) -> Callable[[str, int, int], None]:
-    return lambda stage, done, total: progress(f"{name}: {stage}", done, total)
+def _prefixed(progress: Progress, name: str) -> Progress:
+    def told(stage: str, done: int, total: int) -> None:
+        progress(f"{name}: {stage}", done, total)
+
+    return told
 
 
 def _write_report(output: Path, results: list[BatchResult], total: int) -> None:
