@@ -9,7 +9,8 @@ would be another branch of `publish_frame`, decided by the suffix.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -76,7 +77,7 @@ def publish_still(path: Path | str, image: np.ndarray, *, label: Label, key: str
     _check_png(Path(path))
     keys = signing_keys()
     with _working_folder(Path(path)) as folder:
-        plain = Path(folder) / f"plain{Path(path).suffix.lower()}"
+        plain = folder / f"plain{Path(path).suffix.lower()}"
         _write_checked_png(plain, image, key)
         write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys))
 
@@ -125,8 +126,8 @@ def publish_movie(
     path = Path(path)
     keys = signing_keys()
     with _working_folder(path) as folder:
-        plain = Path(folder) / f"plain{path.suffix.lower()}"
-        frame_count = _encode(path, plain, frames, fps=fps, options=options, sound=sound, pixel_aspect=pixel_aspect)
+        plain = folder / f"plain{path.suffix.lower()}"
+        frame_count = encode_movie(plain, frames, fps=fps, options=options, sound=sound, pixel_aspect=pixel_aspect)
         if is_embeddable(path):
             write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys))
         else:
@@ -134,24 +135,23 @@ def publish_movie(
     return PublishedMovie(path, frame_count, sha256_of_file(path))
 
 
-def _encode(path: Path, plain: Path, frames: Iterable[np.ndarray], **settings: object) -> int:
+@contextmanager
+def _working_folder(path: Path) -> Iterator[Path]:
+    """Give a hidden folder beside the final name, on the same disk; it goes away with everything in it.
+
+    Raises:
+        DataError: The disk is full or the folder cannot be written.
+    """
     try:
-        return encode_movie(plain, frames, **settings)  # pyright: ignore[reportArgumentType]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", suffix=".part", dir=path.parent) as folder:
+            yield Path(folder)
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror or error}",
             where=path,
             remedy="Check that the folder may be written and has room, then run the command again",
         ) from error
-
-
-def _working_folder(path: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a hidden folder beside the final name, on the same disk; it goes away with everything in it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=f".{path.stem}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise DataError(f"its folder cannot be written: {error.strerror}", where=path) from error
 
 
 def _sign_checked(plain: Path, temporary: Path, label: Label, keys: SigningKeys) -> None:
@@ -207,7 +207,7 @@ def publish_frame_list(folder: Path | str, frames: Iterable[Path | str], *, labe
     content = FrameList(entries, label.source_type, label.consent_sha256).to_bytes()
     keys = signing_keys()
     with _working_folder(path) as working:
-        plain = Path(working) / "list.json"
+        plain = working / "list.json"
         plain.write_bytes(content)
         _publish_with_sidecar(plain, path, label, keys)
     return path

@@ -70,7 +70,7 @@ def _verify_file(path: Path, roots: Sequence[bytes]) -> Verdict:
         return _judged(path, report)
     if list_path(path.parent).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return _verify_listed_frame(path, roots)
-    return _unlabelled(path)
+    return _broken(path, "its place in the file is not where it should be")
 
 
 def _report(path: Path, roots: Sequence[bytes]) -> ManifestReport | None:
@@ -82,10 +82,11 @@ def _report(path: Path, roots: Sequence[bytes]) -> ManifestReport | None:
     return report
 
 
-def _broken(path: Path, error: Exception) -> Verdict:
+def _broken(path: Path, error: Exception | str) -> Verdict:
     """Judge a file whose label could not be read: the file itself is broken, or its label alone, or it has none."""
     unlabelled = _unlabelled(path)
-    if unlabelled.state == "no label" and (sidecar_of(path).is_file() or holds_label_bytes(path)):
+    has_remains = sidecar_of(path).is_file() or (is_media(path) and holds_label_bytes(path))
+    if unlabelled.state == "no label" and has_remains:
         return replace(unlabelled, state="altered", reason=f"its label is damaged ({error})")
     return unlabelled
 
