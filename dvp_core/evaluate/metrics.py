@@ -39,17 +39,16 @@ def psnr(made: np.ndarray, wanted: np.ndarray) -> float:
 
 def ssim(made: np.ndarray, wanted: np.ndarray) -> float:
     """Structural similarity with a Gaussian window of sigma 1.5 (Wang et al. 2004), mean over channels."""
-    return float(
-        structural_similarity(
-            made,
-            wanted,
-            channel_axis=2,
-            data_range=_LARGEST,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
+    similarity = structural_similarity(
+        made,
+        wanted,
+        channel_axis=2,
+        data_range=_LARGEST,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
     )
+    return float(np.mean(np.asarray(similarity)))
 
 
 def change_error(made: np.ndarray, made_before: np.ndarray, wanted: np.ndarray, wanted_before: np.ndarray) -> float:

@@ -29,7 +29,6 @@ _LIMITS = {
     "window": (1, 64),
     "resolution_px": (8, 2048),
     "width": (1, 512),
-    "full_width": (2, 256),
     "texture_channels": (1, 256),
     "texture_size": (1, 2048),
     "history_scale": (1, 64),
@@ -156,8 +155,11 @@ def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
             config=config,
             crop=crop,
             consent_sha256=None if consent is None else str(consent),
-            **{key: str(header[key]) for key in ("face_model_sha256", "clip_sha256", "take_sha256")},
-            **{key: dict(header[key]) for key in ("coverage", "record")},
+            face_model_sha256=str(header["face_model_sha256"]),
+            clip_sha256=str(header["clip_sha256"]),
+            take_sha256=str(header["take_sha256"]),
+            coverage=dict(header["coverage"]),
+            record=dict(header["record"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error

@@ -207,9 +207,8 @@ def checked_pass(passes: PassSource, frame: int, crop: Crop, *, take_sha256: str
     pass_frame = passes.read(frame)
     remedy = "Export the passes again from this take"
     if pass_frame.crop != crop:
-        raise DataError(
-            f"was rendered for {pass_frame.crop}, not {crop}", where=f"passes of frame {frame}", remedy=remedy
-        )
+        what = f"were rendered for {pass_frame.crop}, not {crop}"
+        raise DataError(what, where=f"passes of frame {frame}", remedy=remedy)
     if take_sha256 is not None and pass_frame.take_sha256 != take_sha256:
         raise DataError("belong to another take, or to an edited one", where=f"passes of frame {frame}", remedy=remedy)
     return pass_frame

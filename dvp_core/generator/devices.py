@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from dvp_core.data.errors import DataError
+
+_IMAGE_DIMENSIONS = 4
 
 
 def chosen_device(name: str) -> torch.device:
@@ -21,6 +24,15 @@ def chosen_device(name: str) -> torch.device:
     if name.partition(":")[0] != "cuda" or not has_cuda:
         raise DataError(f"'{name}' cannot be used here", where="device", remedy="Use 'cpu', or 'auto'")
     return torch.device(name)
+
+
+def placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to a device, its convolutions' weights with channels last, as its inputs come."""
+    network.to(device)
+    for parameter in network.parameters():
+        if parameter.dim() == _IMAGE_DIMENSIONS:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def trains_faster_in_half(device: torch.device) -> bool:

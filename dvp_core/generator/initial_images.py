@@ -27,12 +27,12 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
     with torch.no_grad():
         network.background.copy_(torch.from_numpy(median).movedim(2, 0)[None])
         network.canonical.copy_(torch.from_numpy(most_typical).movedim(2, 0)[None])
-        for plane, axes in ((network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
+        for plane, axes in ((network.skin, (0, 1)), (network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
             plane[0, :3] = mean_colours(images, indices, axes, plane.shape[-1])
 
 
 def mean_colours(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:
-    """Mean plate colour (3, size, size) in [-1, 1] of the surface points that fall into each texel; 0 where none does."""
+    """Mean plate colour (3, size, size) in [-1, 1] of the surface points in each texel; 0 where none falls."""
     total = torch.zeros(3, size * size)
     count = torch.zeros(size * size)
     for index in indices:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME
+from dvp_core.generator.devices import placed
 from dvp_core.generator.losses import absolute_error, adversarial_error, reconstruction_error
 from dvp_core.generator.networks import FastNetwork, NetworkConfig, PatchDiscriminator, Window, build_network
 from dvp_core.generator.options import Recipe
@@ -40,10 +41,10 @@ class TrainingState:
 def fresh_state(config: NetworkConfig, recipe: Recipe, *, seed: int, device: torch.device) -> TrainingState:
     """Return a state with weights drawn from the seed."""
     torch.manual_seed(seed)
-    network = build_network(config).to(device, memory_format=torch.channels_last)
+    network = placed(build_network(config), device)
     average = network
     if recipe.average_decay > 0:
-        average = build_network(config).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        average = placed(build_network(config), device).requires_grad_(False)
     discriminator = discriminator_optimiser = None
     if recipe.is_adversarial:
         discriminator = PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)

@@ -19,7 +19,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.generator.checkpoint import GeneratorFacts, read_generator
-from dvp_core.generator.devices import chosen_device
+from dvp_core.generator.devices import chosen_device, placed
 from dvp_core.generator.networks import Window
 from dvp_core.generator.options import Device
 from dvp_core.generator.windows import FrameWindow, StreamingWindow
@@ -50,7 +50,7 @@ def load_generator(path: Path | str, *, device: Device | str = "auto") -> Genera
     """
     network, facts = read_generator(path)
     where = chosen_device(device)
-    return Generator(network.to(where, memory_format=torch.channels_last), facts, where)
+    return Generator(placed(network, where), facts, where)
 
 
 def synthesise(generator: Generator, source: PassSource, frames: FrameRange) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,9 +1,10 @@
 """The network for minutes of training on a processor: most of the picture is known before it learns anything.
 
-Three guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned
-image), a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), and what the
-convolutions paint themselves with the help of a neural texture on the face. A small U-Net works at a quarter of the
-resolution; only thin layers run at the full one. Its ten older frames enter at an eighth, where they tell motion.
+Four guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned image),
+a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), a learned skin looked up
+through the correspondence, and what the convolutions paint themselves with the help of a neural texture. The three
+learned images carry the sharp detail, so that no convolution runs at the full resolution: a small U-Net works at a
+quarter of it, its last layer paints 2 x 2 pixels at once. The ten older frames enter at an eighth and tell motion.
 
 Normalisation takes each frame's own statistics: a batch's would tie a frame's pixels to its neighbours, and without
 any the activations grow a hundredfold within twenty of Adam's steps. Residual branches start at zero.
@@ -21,8 +22,10 @@ from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
 from dvp_core.generator.networks.neural_texture import NeuralTexture, lookup
 from dvp_core.generator.networks.window import Window
 
-LAYERS = 3
-"""Background, bent canonical image, painted image."""
+LAYERS = 4
+"""Background, bent canonical image, skin, painted image."""
+NEVER = 30.0
+"""A logit this low is a share of zero."""
 FLOW_SCALE = 0.02
 """Half-widths of the picture a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
 
@@ -33,10 +36,8 @@ class FastConfig:
 
     window: int = WINDOW_FRAMES
     resolution_px: int = 256
-    width: int = 48
-    """Channels at a quarter of the resolution."""
-    full_width: int = 16
-    """Channels at the full resolution."""
+    width: int = 40
+    """Channels at a quarter of the resolution, a multiple of 8."""
     texture_channels: int = 8
     texture_size: int = 128
     history_scale: int = 8
@@ -57,8 +58,8 @@ class Residual(nn.Module):
 
 
 def normalisation(channels: int) -> nn.GroupNorm:
-    """Group normalisation in groups of eight channels: a frame's own statistics, never its batch's."""
-    return nn.GroupNorm(channels // 8, channels)
+    """Group normalisation in groups of some eight channels: a frame's own statistics, never its batch's."""
+    return nn.GroupNorm(max(channels // 8, 1), channels)
 
 
 class Merge(nn.Module):
@@ -86,7 +87,7 @@ class Trunk(nn.Module):
         older = CHANNELS_PER_FRAME * (config.window - 1)
         self.place = nn.Parameter(torch.zeros(1, a, size, size))
         self.motion = nn.Conv2d(older, b, 1)
-        self.encode_a, self.down_b = Residual(a), nn.Conv2d(a, b, 4, 2, 1)
+        self.down_b = nn.Conv2d(a, b, 4, 2, 1)
         self.encode_b, self.down_c = Residual(b), nn.Conv2d(b, c, 4, 2, 1)
         self.encode_c, self.down_d = Residual(c), nn.Conv2d(c, d, 4, 2, 1)
         self.encode_d = nn.Sequential(Residual(d), Residual(d))
@@ -96,7 +97,7 @@ class Trunk(nn.Module):
 
     def forward(self, features: Tensor, history: Tensor) -> Tensor:
         """Features (batch, width, height / 4, width / 4), from as many and the reduced older frames."""
-        at_a = self.encode_a(features + self.place)
+        at_a = functional.silu(features + self.place)
         at_b = self.encode_b(self.down_b(at_a) + self.motion(history))
         at_c = self.encode_c(self.down_c(at_b))
         at_d = self.encode_d(self.down_d(at_c))
@@ -111,25 +112,22 @@ class FastNetwork(nn.Module):
     def __init__(self, config: FastConfig) -> None:
         super().__init__()
         self.config = config
-        size = config.resolution_px
+        size, half_width = config.resolution_px, config.width // 2
         self.background = nn.Parameter(torch.zeros(1, 3, size, size))
         self.canonical = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.skin = nn.Parameter(torch.zeros(1, 3, size, size))
         self.texture = NeuralTexture(config.texture_channels, config.texture_size)
-        seen = CHANNELS_PER_FRAME + 1 + 2 * config.texture_channels
-        half_width, full_width = config.width // 2, config.full_width
-        self.to_half = nn.Conv2d(seen, half_width, 2, 2)
-        self.to_quarter = nn.Conv2d(half_width, config.width, 4, 2, 1)
+        self.to_half = nn.Conv2d(CHANNELS_PER_FRAME + 1, half_width, 2, 2)
+        self.to_quarter = nn.Conv2d(half_width + 2 * config.texture_channels, config.width, 4, 2, 1)
         self.trunk = Trunk(config)
         self.flow = nn.Conv2d(config.width, 2, 3, 1, 1)
-        self.up_half = Merge(config.width, half_width, half_width)
-        self.detail = nn.Conv2d(seen + 6, full_width // 2, 1)
-        self.up_full = Merge(half_width, full_width // 2, full_width)
-        self.output = nn.Conv2d(full_width, 3 + LAYERS, 3, 1, 1)
+        self.up_half = Merge(config.width, half_width + 2 * config.texture_channels, half_width)
+        self.output = nn.Conv2d(half_width, 4 * (3 + LAYERS), 3, 1, 1)
         self._initialise()
 
     def image_parameters(self) -> list[nn.Parameter]:
         """The learned pictures, whose values are colours and features, not convolution weights."""
-        return [self.background, self.canonical, self.texture.front, self.texture.side]
+        return [self.background, self.canonical, self.skin, self.texture.front, self.texture.side]
 
     def _initialise(self) -> None:
         """Keep the size of activations through the depth (He et al. 2015), and begin with the known images alone."""
@@ -143,26 +141,28 @@ class FastNetwork(nn.Module):
 
     def forward(self, window: Window) -> Tensor:
         """RGB (batch, 3, height, width) of the window's current frame."""
-        seen = self._seen(window.current)
-        at_half = functional.silu(self.to_half(seen))
-        at_quarter = self.trunk(self.to_quarter(at_half), window.history)
-        known = torch.cat([self.background.expand(len(seen), -1, -1, -1), self._bent(at_quarter)], dim=1)
-        detail = self.detail(torch.cat([seen, known], dim=1))
-        painted = self.output(self.up_full(self.up_half(at_quarter, at_half), detail)).float()
-        weights = painted[:, 3:].softmax(dim=1)
-        colours = torch.stack([known[:, :3], known[:, 3:], painted[:, :3]], dim=1)
-        return (colours * weights[:, :, None]).sum(dim=1)
-
-    def _seen(self, current: Tensor) -> Tensor:
-        """The frame's channels, where there is a surface, and the texture looked up there."""
+        current = window.current
         mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
-        return torch.cat([current, mask, self.texture(current[:, 3:6], mask)], dim=1)
+        features = self.texture(current[:, 3:6, ::2, ::2], mask[:, :, ::2, ::2])
+        half = self.to_half(torch.cat([current, mask], dim=1))
+        at_half = torch.cat([functional.silu(half), features.to(half.dtype)], dim=1)
+        at_quarter = self.trunk(self.to_quarter(at_half), window.history)
+        painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
+        surface = lookup(self.skin, current[:, 3:5].movedim(1, -1))
+        known = (self.background, self._bent(at_quarter), surface, painted[:, :3])
+        weights = self._weights(painted[:, 3:], mask)
+        return torch.stack([layer * weights[:, index, None] for index, layer in enumerate(known)]).sum(dim=0)
+
+    def _weights(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Shares (batch, LAYERS, height, width) of the layers; skin only where there is a surface."""
+        hidden = functional.pad(mask - 1, (0, 0, 0, 0, 2, 1)) * NEVER
+        return (logits + hidden).softmax(dim=1)
 
     def _bent(self, at_quarter: Tensor) -> Tensor:
         """The canonical image seen through the predicted flow."""
         size = self.config.resolution_px
-        flow = FLOW_SCALE * functional.interpolate(self.flow(at_quarter).float(), size=(size, size), mode="bilinear")
-        return lookup(self.canonical, pixel_grid(size, flow.device) + flow.movedim(1, -1))
+        flow = functional.interpolate(self.flow(at_quarter).float(), size=(size, size), mode="bilinear")
+        return lookup(self.canonical, pixel_grid(size, flow.device) + FLOW_SCALE * flow.movedim(1, -1))
 
 
 def pixel_grid(size: int, device: torch.device) -> Tensor:
