@@ -101,7 +101,7 @@ def _masks(face: PaintedFace) -> dict[str, np.ndarray]:
     skin = face.is_in(*_SKIN_REGIONS).astype(float)
     groups = {name: marks[list(indices)] for name, indices in LANDMARK_GROUPS.items()}
     front = skin * _ramp(points[:, 2], marks[:, 2].min() - 0.02, marks[:, 2].min() + 0.03)
-    brows = np.maximum(*(_near_line(points, groups[name], 0.0055) for name in ("brow_left", "brow_right")))
+    brows = np.maximum(*(_near_line(points, groups[name], 0.0046) for name in ("brow_left", "brow_right")))
     eyes = [np.vstack([groups[name], groups[name][:1]]) for name in ("eye_left", "eye_right")]
     lash_line = np.maximum(*(_near_line(points, line, 0.0018) for line in eyes))
     mouth = groups["lips_outer"]
@@ -144,21 +144,21 @@ def _named_fields(mean: np.ndarray, masks: dict[str, np.ndarray]) -> list[np.nda
         return masks[mask][:, None] * mean * (red, green, blue)
 
     return [
-        scaled("skin", 0.20, 0.25, 0.28),  # lighter or darker: melanin absorbs blue most
-        scaled("skin", 0.03, -0.10, -0.07),  # ruddier or paler: blood absorbs green most
-        scaled("skin", 0.02, 0.01, -0.12),  # yellower or bluer
-        scaled("lips", 0.10, -0.18, -0.12),
-        scaled("lips", -0.25, -0.25, -0.25),
+        scaled("skin", 0.18, 0.22, 0.25),  # lighter or darker: melanin absorbs blue most
+        scaled("skin", 0.015, -0.05, -0.035),  # ruddier or paler: blood absorbs green most
+        scaled("skin", 0.01, 0.005, -0.06),  # yellower or bluer
+        scaled("lips", 0.06, -0.10, -0.06),
+        scaled("lips", -0.13, -0.13, -0.13),
         masks["brows"][:, None] * (np.asarray(SKIN) - BROWS) * -0.25,
-        masks["brows"][:, None] * np.array((0.06, 0.025, 0.005)),
-        scaled("beard", -0.22, -0.20, -0.16),
+        masks["brows"][:, None] * np.array((0.035, 0.018, 0.006)),
+        scaled("beard", -0.16, -0.145, -0.115),
         scaled("beard", -0.06, -0.08, -0.12),
-        scaled("cheeks", 0.02, -0.14, -0.11),
-        scaled("under_eye", -0.12, -0.13, -0.08),
-        scaled("nose", 0.02, -0.12, -0.10),
-        scaled("scalp", -0.35, -0.37, -0.38),
-        masks["iris"][:, None] * np.array((-0.02, 0.02, 0.08)),
-        masks["iris"][:, None] * np.array((0.03, 0.025, 0.015)),
+        scaled("cheeks", 0.01, -0.08, -0.06),
+        scaled("under_eye", -0.08, -0.09, -0.06),
+        scaled("nose", 0.01, -0.06, -0.05),
+        scaled("scalp", -0.25, -0.27, -0.28),
+        masks["iris"][:, None] * np.array((-0.012, 0.012, 0.045)),
+        masks["iris"][:, None] * np.array((0.022, 0.018, 0.010)),
         scaled("sclera", 0.08, 0.09, 0.11),
     ]
 
@@ -169,10 +169,10 @@ def _smooth_fields(face: PaintedFace, mean: np.ndarray, masks: dict[str, np.ndar
     across, down, _ = ((face.vertices - low) / np.maximum(high - low, 1e-9)).T
     across, down = np.clip(across, -0.3, 1.3), np.clip(down, -0.5, 1.6)
     fields = []
-    for colour, size in (((0.09, 0.10, 0.11), 1.0), ((0.02, -0.07, -0.05), 1.0)):
+    for colour in ((0.045, 0.05, 0.055), (0.006, -0.025, -0.018)):
         for waves_across, waves_down in ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 1), (1, 2), (2, 2)):
             wave = np.cos(np.pi * waves_across * across) * np.cos(np.pi * waves_down * down)
-            weight = size * wave / (0.5 * (waves_across + waves_down) + 0.5)
+            weight = wave / (0.5 * (waves_across + waves_down) + 0.5)
             fields.append((masks["skin"] * weight)[:, None] * mean * colour)
     return fields
 
@@ -230,7 +230,7 @@ def _near_lip_socket(face: PaintedFace, outline: np.ndarray) -> np.ndarray:
 def _nostrils(points: np.ndarray, nose_base: np.ndarray) -> np.ndarray:
     """Two dark spots under the nose, between its middle and the wings."""
     left, right = (0.5 * nose_base[2] + 0.5 * nose_base[wing] for wing in (4, 0))
-    lift = np.array((0.0, 0.0015, 0.001))
+    lift = np.array((0.0, 0.0022, 0.0045))
     return np.maximum(*(1.0 - _ramp(np.linalg.norm(points - c - lift, axis=1), 0.002, 0.0045) for c in (left, right)))
 
 

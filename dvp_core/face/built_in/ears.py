@@ -5,6 +5,8 @@ An ear is a part of its own whose root lies under the skin; length 62 and breadt
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from dvp_core.face.built_in.parts import Part, bridge, fan, make_part
@@ -28,7 +30,7 @@ def ear_left() -> Part:
     rings = [_ring(outline, share, height) for share, height in (*_RINGS, _FLOOR)]
     vertices = np.vstack([*rings, rings[-1].mean(axis=0, keepdims=True)])
     numbers = np.arange(len(rings) * _POINTS).reshape(len(rings), _POINTS)
-    polygons = [bridge(first, second) for first, second in zip(numbers[:-1], numbers[1:], strict=True)]
+    polygons = [bridge(first, second) for first, second in itertools.pairwise(numbers)]
     whole = np.vstack([*polygons, fan(numbers[-1], len(vertices) - 1)])
     flat = (vertices - _CENTER)[:, [2, 1]] / 400.0
     uv = np.column_stack([0.93 - flat[:, 0], 0.94 + 0.6 * flat[:, 1]])

@@ -188,9 +188,9 @@ def _mouth_press(m: Muscles) -> np.ndarray:
 
 
 def _mouth_smile(m: Muscles) -> np.ndarray:
-    corner = push(m, (25, -34, 100), (8.5, 8.5, -6.0), (17, 15, 24))
+    corner = push(m, (26, -34, 99), (8.0, 1.0, -6.0), (19, 15, 24)) + push(m, (29, -33, 97), (0, 7.5, 0), (13, 15, 20))
     cheek = push(m, (40, -4, 91), (1.5, 5.0, 3.0), (18, 17, 26))
-    return corner + cheek + push(m, (8, -34, 111), (1.5, 0.8, -1.5), (14, 10, 20))
+    return corner + cheek + push(m, (8, -34, 112), (1.5, 1.2, -1.8), (14, 11, 20))
 
 
 def _mouth_stretch(m: Muscles) -> np.ndarray:
@@ -248,9 +248,10 @@ def _tongue_out(m: Muscles) -> np.ndarray:
     is_tongue = head.is_region("tongue")
     forward = smooth_tip(head.vertices[:, 2])
     field = np.zeros_like(head.vertices)
-    field[:, 2] = is_tongue * forward * 34.0
-    field[:, 1] = is_tongue * (forward * 2.0 - 6.0 * forward**3)
-    field[:, 0] = is_tongue * forward * head.vertices[:, 0] * -0.15
+    # It rises over the lower teeth and its tip hangs down before the lip.
+    field[:, 2] = is_tongue * forward * 30.0
+    field[:, 1] = is_tongue * (14.0 * forward - 16.0 * forward**4)
+    field[:, 0] = is_tongue * forward * head.vertices[:, 0] * -0.12
     return field
 
 

@@ -31,7 +31,7 @@ def eyeball_left() -> Part:
     right = np.roll(numbers, -1, axis=1)
     quads = np.column_stack([inner, outer, right[1:].ravel(), right[:-1].ravel()])
     polygons = np.vstack([fan(numbers[0], front), quads, flipped(fan(numbers[-1], back))])
-    uv = np.column_stack([0.60 + 0.045 * sphere[:, 0], 0.945 + 0.045 * sphere[:, 1]])
+    uv = np.column_stack([0.60 + 0.048 * sphere[:, 0], 0.945 + 0.048 * sphere[:, 1]])
     vertices = anatomy.EYE_CENTER + anatomy.EYEBALL_RADIUS * sphere
     return make_part(vertices, polygons, uv, "eyeball_left")
 
@@ -42,14 +42,16 @@ def mouth_parts() -> Part:
 
 
 def _arch(length_mm: np.ndarray, front_z: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, 2) as x, z and outward normals (N, 2) at arc lengths from the middle of a parabolic dental arch."""
-    x = np.linspace(0.0, 34.0, 400)
-    z = front_z - 0.045 * x**2
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
+    """Points (N, 2) as x, z and outward normals (N, 2) at arc lengths from the middle of a dental arch.
+
+    The arch is flat at the incisors and closes toward the molars: a polynomial of fourth degree.
+    """
+    x = np.linspace(0.0, 33.0, 400)
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(anatomy.arch_drop(x))))])
     place_x = np.interp(np.abs(length_mm), arc, x) * np.sign(length_mm)
-    slope = 0.09 * place_x
+    slope = (anatomy.arch_drop(place_x + 0.01) - anatomy.arch_drop(place_x - 0.01)) / 0.02
     normal = np.column_stack([slope, np.ones_like(slope)]) / np.hypot(slope, 1.0)[:, None]
-    return np.column_stack([place_x, front_z - 0.045 * place_x**2]), normal
+    return np.column_stack([place_x, front_z - anatomy.arch_drop(place_x)]), normal
 
 
 def _arch_steps(widths: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,7 +67,7 @@ def _arch_steps(widths: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.n
 def _teeth(*, is_upper: bool) -> Part:
     """One strip from the outer gum line over the cutting edges to the inner gum line, notched between the teeth."""
     up = 1.0 if is_upper else -1.0
-    front_z, edge_y = (101.5, -36.3) if is_upper else (98.6, -35.2)
+    front_z, edge_y = (105.0, -36.3) if is_upper else (102.2, -35.2)
     widths, heights = (_UPPER_WIDTHS, _UPPER_HEIGHTS) if is_upper else (_LOWER_WIDTHS, _LOWER_HEIGHTS)
     length, tooth, place = _arch_steps(widths)
     base, normal = _arch(length, front_z)
@@ -88,7 +90,7 @@ def _teeth(*, is_upper: bool) -> Part:
 def _gums(*, is_upper: bool) -> Part:
     """A smooth band that covers the teeth's roots, outside and inside, and the palate or the mouth's floor."""
     up = 1.0 if is_upper else -1.0
-    front_z, edge_y = (101.5, -36.3) if is_upper else (98.6, -35.2)
+    front_z, edge_y = (105.0, -36.3) if is_upper else (102.2, -35.2)
     length = np.linspace(-47.0, 47.0, 33)
     base, normal = _arch(length, front_z)
     side = np.clip(np.abs(length) / 47.0, 0.0, 1.0)
@@ -114,11 +116,16 @@ def _tongue() -> Part:
     rows, columns = 11, 9
     back = np.linspace(0.0, 1.0, rows)
     across = np.linspace(-1.0, 1.0, columns)
-    half_width = 19.0 * np.sqrt(np.clip(1.0 - (1.0 - back) ** 3, 0.02, 1.0))
-    z = 93.0 - 50.0 * back
+    half_width = 19.0 * np.sqrt(np.clip(1.0 - (1.0 - back) ** 3, 0.13, 1.0))
+    z = 95.5 - 51.0 * back
     crown = -40.0 + 6.0 * np.sin(np.pi * np.clip(back * 0.9, 0, 1))
     x = half_width[:, None] * across
-    y = crown[:, None] - 9.0 * across**4 - 1.2 * np.exp(-((across / 0.25) ** 2)) - (3.0 * (1 - back) ** 4)[:, None]
+    curl = 3.0 + 6.0 * np.clip(back / 0.4, 0.0, 1.0)
+    y = (
+        crown[:, None]
+        - curl[:, None] * across**4
+        - (1.0 * np.exp(-((across / 0.25) ** 2))) * np.clip(back, 0.1, 1)[:, None]
+    )
     vertices = np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1).reshape(-1, 3)
     # A rim folded under closes the sheet where the mouth opens wide.
     below = vertices.reshape(rows, columns, 3)[0] + (0, -5.0, -5.0)

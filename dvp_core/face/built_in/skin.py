@@ -91,9 +91,19 @@ def _grid_part(grid: Grid, surface: HeadSurface) -> Part:
     is_vertex = grid.numbers >= 0
     azimuth, elevation = grid.azimuth_deg[is_vertex], grid.elevation_deg[is_vertex]
     crown = surface.positions(np.zeros(1), np.full(1, 90.0)) * (0, 1, 1)
-    vertices = np.vstack([surface.positions(azimuth, elevation), crown])
+    vertices = _with_nostrils(np.vstack([surface.positions(azimuth, elevation), crown]))
     uv = direction_uv(np.append(azimuth, 0.0), np.append(elevation, 90.0))
     return make_part(vertices, grid_polygons(grid), uv, _skin_regions(vertices))
+
+
+def _with_nostrils(vertices: np.ndarray) -> np.ndarray:
+    """The skin (N, 3) with both nostrils drawn in; a field of ray lengths cannot hold them."""
+    drawn = vertices.copy()
+    for side in (1.0, -1.0):
+        flip = np.array((side, 1.0, 1.0))
+        offset = (vertices - anatomy.NOSTRIL_CENTER * flip) / anatomy.NOSTRIL_RADII
+        drawn += np.exp(-(np.sum(offset**2, axis=1) ** 1.5))[:, None] * anatomy.NOSTRIL_DEPTH * flip
+    return drawn
 
 
 def direction_uv(azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
@@ -251,15 +261,11 @@ def _mouth_lining(contact: np.ndarray) -> list[np.ndarray]:
     """Rings from the closed lips backward: behind the lips the bag opens around the teeth and closes at the throat."""
     count = len(contact)
     angle = np.arange(count) / count * 2.0 * np.pi
-    rings = [contact - (0, 0, 2.5), contact * (0.97, 1, 1) - (0, 0, 6.0)]
-    for half_width, half_height, depth, follow in (
-        (27, 9, 94, 0.9),
-        (30, 19, 86, 0.5),
-        (30, 22, 60, 0.1),
-    ):
+    rings = [contact - (0, 0, 2.5), contact * (0.98, 1, 1) - (0, 0, 5.2)]
+    # Half width, half height, depth at the middle, and how strongly the ring bends around the dental arch.
+    for half_width, half_height, depth, bend in ((32, 11, 107.0, 0.62), (33, 21, 101.0, 0.55), (30, 23, 56.0, 0.0)):
         x, y = half_width * np.cos(angle), -35.0 + half_height * np.sin(angle)
-        z = depth + follow * (contact[:, 2] - 112.0)
-        rings.append(np.column_stack([x, y, z]))
+        rings.append(np.column_stack([x, y, depth - bend * anatomy.arch_drop(x)]))
     rings.append(np.column_stack([10 * np.cos(angle), -40.0 + 9 * np.sin(angle), np.full(count, 36.0)]))
     return rings
 

@@ -18,10 +18,10 @@ MOUTH_COLUMNS, MOUTH_ROWS = (-10, 10), (-12, -4)
 # Azimuths from the middle to the ear, elevations from the throat to the hairline: (steps, degrees to go), so that the
 # nose between the eyes and above the mouth is drawn twice as finely as the cheeks.
 _COLUMN_BANDS = ((5, 7.5), (15, 37.5))
-_ROW_BANDS = ((14, 35.0), (12, 22.5), (10, 25.0))
+_ROW_BANDS = ((14, 35.0), (12, 22.5), (8, 15.6), (6, 10.4))
 _LOWEST_FACE_DEG = -45.0
 _SIDE_COLUMNS = 18
-_TOP_ROWS_DEG = (41.5, 46.5, 52.0, 58.0, 65.0, 72.5, 80.0)
+_TOP_ROWS_DEG = (42.5, 48.5, 56.0, 65.0, 76.0)
 _NECK_ROWS_DEG = (-105.0, -88.0, -73.0, -60.0, -49.0, -39.5, -31.0, -24.0, -17.5, -11.5, -5.5)
 _FRONT_COLUMNS = sum(steps for steps, _ in _COLUMN_BANDS)
 LOWEST_FACE_ROW = -18
@@ -119,7 +119,18 @@ def bent(grid: Grid, targets: list[tuple[np.ndarray, np.ndarray]]) -> Grid:
     for _ in range(400):
         mean = (np.roll(shift, 1, 0) + np.roll(shift, -1, 0) + np.roll(shift, 1, 1) + np.roll(shift, -1, 1)) / 4.0
         shift = np.where(is_fixed[..., None], held, mean)
-    return Grid(grid.azimuth_deg + shift[..., 0], grid.elevation_deg + shift[..., 1])
+    placed = np.stack([grid.azimuth_deg, grid.elevation_deg], axis=-1) + shift
+    return _evened(placed, held=is_fixed, grid=grid)
+
+
+def _evened(placed: np.ndarray, *, held: np.ndarray, grid: Grid) -> Grid:
+    """The grid with its steps evened out near the holes: a few rounds of plain averaging, fading away from the face."""
+    fade = np.clip((62.0 - np.abs(grid.azimuth_deg)) / 20.0, 0, 1) * np.clip((48.0 - grid.elevation_deg) / 8.0, 0, 1)
+    fade = np.where(held, 0.0, 0.8 * fade * np.clip((grid.elevation_deg + 52.0) / 8.0, 0, 1))[..., None]
+    for _ in range(30):
+        mean = (np.roll(placed, 1, 0) + np.roll(placed, -1, 0) + np.roll(placed, 1, 1) + np.roll(placed, -1, 1)) / 4.0
+        placed = placed + fade * (mean - placed)
+    return Grid(placed[..., 0], placed[..., 1])
 
 
 def grid_polygons(grid: Grid) -> np.ndarray:
