@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dvp_core.cli.arguments import consent_of
+from dvp_core.cli.arguments import Output, consent_of
 from dvp_core.cli.progress import shown_progress
 from dvp_core.pipeline.demo import DemoOptions, run_demo
 
@@ -16,7 +16,7 @@ def demo(
     landmarks: Path | None = None,
     face_model: Path | None = None,
     consent: Path | None = None,
-    output: Path = Path("out/demo"),
+    output: Output = Path("out/demo"),
     minutes: float = 4.0,
     workers: int = 2,
 ) -> dict[str, Any]:
