@@ -1,6 +1,7 @@
 """Small things made in code that tests of several rooms need."""
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from dvp_core.data.take import Take, with_compact_face
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 from dvp_core.maths.spherical_harmonics import ambient_light
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signing_keys_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's own signing keys out of the tests, and the tests' out of the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVP_KEYS", str(tmp_path_factory.mktemp("keys")))
+        yield
 
 
 @pytest.fixture(scope="session")

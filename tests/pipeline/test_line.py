@@ -1,6 +1,5 @@
 """The line from passes to a labelled movie, in miniature, through the functions that users call."""
 
-import os
 import shutil
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +23,6 @@ from dvp_core.video import open_clip, write_png
 def folder(tmp_path_factory, tiny_take):
     """A trained shot: clip, take, passes, generator and frames."""
     folder = tmp_path_factory.mktemp("line")
-    os.environ["DVP_KEYS"] = str(folder / "keys")
     (folder / "plate").mkdir()
     random = np.random.default_rng(5)
     for frame in range(101, 107):
@@ -40,8 +38,7 @@ def folder(tmp_path_factory, tiny_take):
         passes=folder / "passes",
     )
     render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
-    yield folder
-    del os.environ["DVP_KEYS"]
+    return folder
 
 
 def test_every_frame_stands_and_the_sequence_is_signed(folder):
