@@ -2,8 +2,8 @@
 
     python benchmarks/farm_throughput.py [--frames 64] [--rounds 3] [--resolution 256]
 
-Bare and farm alternate within a round, because neighbours on a shared machine disturb both alike. Set-up (starting Ray,
-loading torch and the generator) is left out on both sides: the clock of a run starts at its first finished frame. Prints
+Bare and farm alternate within a round, because neighbours on a shared machine disturb both alike. Set-up (starting
+Ray, loading torch and the generator) is left out on both sides: the clock starts with warm workers. Prints
 one JSON object last. It makes its own passes and an untrained generator; what it renders shows nothing.
 """
 

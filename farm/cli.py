@@ -19,8 +19,7 @@ import tyro
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict, read_job
 from farm.client import FarmClient, FarmError, connect, default_state_folder
-from farm.roots import Roots
-from farm.run_command import run_here
+from farm.run_command import roots_of, run_here
 
 JobFile = tyro.conf.Positional[Path]
 JobId = tyro.conf.Positional[str]
@@ -54,7 +53,7 @@ def head(
 
     options = HeadOptions(
         state_folder=state or default_state_folder(),
-        roots=Roots.parse(root),
+        roots=roots_of(root),
         host=host,
         port=port,
         backend=backend,

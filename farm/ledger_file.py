@@ -6,12 +6,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows: a head there is alone by the user's care.
-    fcntl = None
-
 from dvp_core.data.errors import DataError
+from farm.file_lock import try_lock
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -74,15 +70,10 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def lock_exclusively(path: Path) -> int:
-    """Hold the ledger for this process alone; the lock ends with the process, however it ends."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    if fcntl is None:
-        return descriptor
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
+    """Hold the ledger for this process alone and return the lock's descriptor."""
+    descriptor = try_lock(path.with_name(path.name + ".lock"))
+    if descriptor is None:
         raise DataError(
             "another farm head holds this ledger", where=path, remedy="stop it, or use another --state folder"
-        ) from error
+        )
     return descriptor

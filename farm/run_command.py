@@ -36,7 +36,7 @@ def run_here(
     """
     report = run_job(
         read_job(job),
-        roots=Roots.parse(root),
+        roots=roots_of(root),
         state_folder=state,
         workers=workers,
         backend=backend,
@@ -45,6 +45,14 @@ def run_here(
     if report["state"] != "completed":
         raise DataError(f"ended as {report['state']}: {report['message']}", where=f"job {report['id']}")
     return report
+
+
+def roots_of(entries: list[str]) -> Roots:
+    """Return the roots of a command line, which is a wrong call without any."""
+    if not entries:
+        sys.stderr.write("dvp farm: name the folders that jobs may use: --root name=/folder\n")
+        raise SystemExit(2)
+    return Roots.parse(entries)
 
 
 def _spoken_progress() -> Progress:

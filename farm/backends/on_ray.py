@@ -25,6 +25,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskErro
 
 from dvp_core.data.errors import DataError
 from farm.failures import failure_of
+from farm.file_lock import try_lock
 from farm.tasks import AttemptEnded, Event, Record, Recorded, TaskFunction, WorkerDied, WorkerReady, WorkOrder
 
 WORKER_ENVIRONMENT: Mapping[str, str] = {
@@ -40,6 +41,8 @@ WORKER_ENVIRONMENT: Mapping[str, str] = {
 _OBJECT_STORE_BYTES = 80 << 20
 _MOST_STILLBIRTHS = 5
 _LONGEST_TEMPORARY_PATH = 40
+_FOLDER_PREFIX = "dvp-ray-"
+_LOCK_NAME = "driver.lock"
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,9 @@ def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
     base = tempfile.gettempdir()
     if len(base) > _LONGEST_TEMPORARY_PATH:
         base = "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=f"dvp-{os.getpid()}-", dir=base))
+    _remove_leftovers(Path(base))
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=base))
+    lock = try_lock(folder / _LOCK_NAME)
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
@@ -247,6 +252,16 @@ def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
     finally:
         _reread_authentication()
         shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_leftovers(base: Path) -> None:
+    """Remove the folders of clusters whose driver was killed; a living one holds its folder's lock."""
+    for lock_file in base.glob(f"{_FOLDER_PREFIX}*/{_LOCK_NAME}"):
+        if lock_file.stat().st_uid == os.getuid() and (lock := try_lock(lock_file)) is not None:
+            shutil.rmtree(lock_file.parent, ignore_errors=True)
+            os.close(lock)
 
 
 @contextmanager

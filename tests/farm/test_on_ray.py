@@ -11,6 +11,7 @@ import pytest
 import stub_task
 
 from farm.backends import on_ray
+from farm.file_lock import try_lock
 from farm.ledger import Ledger
 from farm.reports import frame_list, job_report
 from farm.scheduler import Scheduler, SchedulerOptions
@@ -146,6 +147,17 @@ def test_nothing_of_a_local_cluster_remains(tmp_path):
     assert not os.path.exists(os.path.dirname(token))
     assert list(home.iterdir()) == []
     assert os.path.dirname(token) not in _command_lines()
+
+
+def test_folder_of_a_killed_driver_is_removed_by_the_next(tmp_path):
+    (tmp_path / "dvp-ray-dead").mkdir()
+    (tmp_path / "dvp-ray-dead" / "driver.lock").touch()
+    (tmp_path / "dvp-ray-living").mkdir()
+    held = try_lock(tmp_path / "dvp-ray-living" / "driver.lock")
+    (tmp_path / "dvp-ray-young").mkdir()
+    on_ray._remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"dvp-ray-living", "dvp-ray-young"}
+    os.close(held)
 
 
 def _command_lines():

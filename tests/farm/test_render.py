@@ -16,7 +16,7 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassFrame
 from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
-from dvp_core.generator.networks import FastConfig, build_network
+from dvp_core.generator.networks import build_network, config_of_preset
 from dvp_core.passes import pass_path, write_pass_frame
 from dvp_core.pipeline.render_frames import frame_key, missing_passes, open_shot, render_frames
 from farm.local import run_job
@@ -45,7 +45,7 @@ def site(tmp_path, monkeypatch):
     for frame in range(FIRST, LAST + 1):
         write_pass_frame(pass_path(folder / "passes", frame), pass_frame(frame))
     torch.manual_seed(1)
-    config = FastConfig(resolution_px=SIZE, width=16, full_width=8, texture_size=16)
+    config = config_of_preset("fast", resolution_px=SIZE, width=16)
     facts = GeneratorFacts("fast", config, CROP, "1" * 64, "2" * 64, "3" * 64, None, {}, {})
     save_generator(folder / "actor.safetensors", build_network(config), facts)
     return Roots({"site": folder})
@@ -74,11 +74,12 @@ class WorkerKiller:
         self.victims = []
 
     def __call__(self, stage, done, total):
-        if done == 0 or self.victims:
+        if done == 0 or self.victims or "RAY_AUTH_TOKEN_PATH" not in os.environ:
             return
         for entry in Path("/proc").iterdir():
             name = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
-            if name.startswith(b"ray::_Worker") and f"dvp-{os.getpid()}-" in (entry / "environ").read_text():
+            token = os.environ["RAY_AUTH_TOKEN_PATH"]  # names this process's own cluster
+            if name.startswith(b"ray::_Worker") and token in (entry / "environ").read_text():
                 self.victims.append("ray::_Worker")
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
