@@ -14,6 +14,7 @@ from dvp_core.data.job import read_job
 from dvp_core.data.progress import Progress
 from dvp_core.pipeline.children import PROGRESS_AS_JSON, PROGRESS_VARIABLE, progress_line
 from farm.local import run_job
+from farm.preflight import check_job
 from farm.roots import Roots
 
 
@@ -34,9 +35,12 @@ def run_here(
         backend: ray for workers in processes of their own; this-machine for one after the other in this one.
         state: Folder of the ledger; a second run goes on from it.
     """
+    roots = roots_of(root)
+    content = read_job(job)
+    check_job(content, roots)
     report = run_job(
-        read_job(job),
-        roots=roots_of(root),
+        content,
+        roots=roots,
         state_folder=state,
         workers=workers,
         backend=backend,

@@ -1,0 +1,66 @@
+"""`dvp farm` as a user types it: exit codes, JSON last on standard output, and a job without a head."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dvp_core.data.job import job_to_dict
+
+
+def dvp(*words, environment=None, **options):
+    command = [sys.executable, "-m", "dvp_core", "farm", *map(str, words)]
+    variables = os.environ | {"DVP_FARM_URL": "", "DVP_FARM_TOKEN": ""} | (environment or {})
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, env=variables, **options)
+
+
+def test_unreachable_head_is_one_error(tmp_path):
+    done = dvp("list", "--connection", tmp_path / "none.json", "--json")
+    assert done.returncode == 1
+    assert "dvp farm head" in json.loads(done.stdout.splitlines()[-1])["error"]
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["head"], ["run", "job.json"], ["submit"], ["status"], ["nothing"]])
+def test_wrong_call_exits_with_two(words):
+    assert dvp(*words).returncode == 2
+
+
+def test_unsafe_address_is_refused(tmp_path):
+    done = dvp("head", "--root", f"site={tmp_path}", "--state", tmp_path / "state", "--host", "0.0.0.0")
+    assert done.returncode == 1
+    assert "--behind-proxy" in done.stderr
+
+
+def test_open_ray_cluster_is_not_joined(tmp_path):
+    words = [
+        "head",
+        "--root",
+        f"site={tmp_path}",
+        "--state",
+        tmp_path / "state",
+        "--port",
+        0,
+        "--address",
+        "127.0.0.1:1",
+    ]
+    done = dvp(*words, environment={"RAY_AUTH_MODE": "disabled"})
+    assert done.returncode == 1
+    assert "RAY_AUTH_MODE" in done.stderr
+    token = tmp_path / "token"
+    token.write_text("x")
+    token.chmod(0o644)
+    done = dvp(*words, environment={"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
+    assert done.returncode == 1
+    assert "can be read by other users" in done.stderr
+
+
+def test_job_without_head_names_what_is_missing(tmp_path, make_job, roots):
+    (tmp_path / "job.json").write_text(json.dumps(job_to_dict(make_job(max_retries_per_frame=0))))
+    words = ["run", tmp_path / "job.json", "--root", f"site={roots.folders['site']}", "--state", tmp_path / "state"]
+    done = dvp(*words, "--backend", "this-machine", "--json")
+    assert done.returncode == 1
+    assert "'generator': names no file" in json.loads(done.stdout.splitlines()[-1])["error"]
