@@ -70,17 +70,17 @@ def watch(scene: bpy.types.Scene, watcher: JobWatcher) -> Callable[[], float | N
         is_ended = shown is None or not take_answers(shown, watcher)
         if is_ended or not is_alive:
             watcher.stopped.set()
-            _running.discard(look)
             return None
         return _LOOK_EVERY_S
 
-    look.watcher = watcher  # type: ignore[attr-defined]
-    _running.add(look)
+    for ended in [other for other in _watchers if not bpy.app.timers.is_registered(other)]:
+        del _watchers[ended]
+    _watchers[look] = watcher
     bpy.app.timers.register(look, first_interval=_LOOK_EVERY_S, persistent=True)
     return look
 
 
-_running: set[Callable[[], float | None]] = set()
+_watchers: dict[Callable[[], float | None], JobWatcher] = {}
 
 
 def take_answers(scene: bpy.types.Scene, watcher: JobWatcher) -> bool:
@@ -101,10 +101,10 @@ def take_answers(scene: bpy.types.Scene, watcher: JobWatcher) -> bool:
 
 
 def stop_watching() -> None:
-    """Stop following all jobs; they go on on the farm."""
-    while _running:
-        look = _running.pop()
-        look.watcher.stopped.set()  # type: ignore[attr-defined]
+    """Stop following all jobs, which go on on the farm; a timer left behind would hang Blender's exit."""
+    while _watchers:
+        look, watcher = _watchers.popitem()
+        watcher.stopped.set()
         if bpy.app.timers.is_registered(look):
             bpy.app.timers.unregister(look)
 

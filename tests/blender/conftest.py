@@ -1,10 +1,14 @@
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+# Before bpy is imported: tests must neither read nor change the user's own Blender.
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="dvp-blender-user-")
 
 bpy = pytest.importorskip("bpy", reason="Blender as a module (pip's bpy) is not installed")
 
@@ -13,11 +17,11 @@ bpy = pytest.importorskip("bpy", reason="Blender as a module (pip's bpy) is not 
 def _enabled_addon():
     import addon_utils
 
-    os.environ.setdefault("BLENDER_USER_RESOURCES", "")
     module = addon_utils.enable("blender_addon", default_set=True)
     assert module is not None
     yield module
     addon_utils.disable("blender_addon")
+    shutil.rmtree(os.environ["BLENDER_USER_RESOURCES"], ignore_errors=True)
 
 
 @pytest.fixture
