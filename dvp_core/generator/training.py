@@ -181,19 +181,35 @@ def _started(take: Take, options: TrainOptions, config: NetworkConfig, images: T
 
 
 def _train_to_end(run: Run, progress: Progress) -> None:
-    total = run.options.steps or round(run.budget_s)
-    while run.done_fraction < 1:
-        started_s = time.monotonic()
-        values = _one_step(run)
-        run.state.elapsed_s += time.monotonic() - started_s
-        if run.state.step % _RECORD_STEPS == 0 or run.done_fraction >= 1:
-            entry = {"step": run.state.step, "elapsed_s": round(run.state.elapsed_s, 3)}
-            run.record.append(entry | {name: round(value, 6) for name, value in values.items()})
-        if run.state.elapsed_s - run.saved_s > run.options.checkpoint_seconds:
+    is_consistent = True
+    try:
+        while run.done_fraction < 1:
+            is_consistent = False
+            started_s = time.monotonic()
+            values = _one_step(run)
+            run.state.elapsed_s += time.monotonic() - started_s
+            _measure(run, values)
+            is_consistent = True
+            if run.state.elapsed_s - run.saved_s > run.options.checkpoint_seconds:
+                _save(run)
+            progress(STAGE, *_done_and_total(run))
+    finally:
+        if is_consistent and run.done_fraction < 1:  # stopped from outside: keep what is learned
             _save(run)
-        done = run.state.step if run.options.steps else min(round(run.state.elapsed_s), total)
-        progress(STAGE, done, total)
     _preview(run)
+
+
+def _measure(run: Run, values: dict[str, float]) -> None:
+    if run.state.step % _RECORD_STEPS == 0 or run.done_fraction >= 1:
+        entry = {"step": run.state.step, "elapsed_s": round(run.state.elapsed_s, 3)}
+        run.record.append(entry | {name: round(value, 6) for name, value in values.items()})
+
+
+def _done_and_total(run: Run) -> tuple[int, int]:
+    if run.options.steps is not None:
+        return run.state.step, run.options.steps
+    total = max(round(run.budget_s), 1)
+    return min(round(run.state.elapsed_s), total), total
 
 
 def _one_step(run: Run) -> dict[str, float]:

@@ -1,0 +1,103 @@
+import pytest
+import torch
+
+from dvp_core.generator.networks import (
+    PatchDiscriminator,
+    TranslationConfig,
+    TranslationNetwork,
+    Window,
+    build_network,
+    config_of_preset,
+)
+from dvp_core.generator.networks.dvp2018 import down_channels
+from dvp_core.generator.networks.neural_texture import lookup
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def window_of(config, batch=1):
+    size, older = config.resolution_px, 9 * (config.window - 1)
+    random = torch.Generator().manual_seed(1)
+    current = torch.rand(batch, 9, size, size, generator=random) * 2 - 1
+    reduced = size // config.history_scale
+    return Window(current, torch.rand(batch, older, reduced, reduced, generator=random) * 2 - 1)
+
+
+def test_the_papers_network_has_its_published_size():
+    with torch.device("meta"):
+        generator, adversary = TranslationNetwork(TranslationConfig()), PatchDiscriminator(102)
+    assert count(generator) == pytest.approx(74.9e6, rel=0.002)
+    assert count(adversary) == pytest.approx(2.87e6, rel=0.002)
+
+
+def test_the_papers_network_has_its_published_shape():
+    config = TranslationConfig()
+    assert down_channels(config) == [64, 128, 256, 512, 512, 512, 512, 512]
+    with torch.device("meta"):
+        network = TranslationNetwork(config)
+    assert len(network.down) == len(network.up) == 8
+    assert network.down[0][0].in_channels == 99
+    kinds = [type(layer).__name__ for layer in network.up[0]]
+    refined = ["Conv2d", "BatchNorm2d", "Dropout", "ReLU"]
+    assert kinds == ["ConvTranspose2d", "BatchNorm2d", "Dropout", "ReLU", *refined, *refined]
+    assert [module[2].p for module in network.up[:7]] == [0.5, 0.5, 0.5, 0, 0, 0, 0]
+    widths = [module[0].out_channels for module in network.up]
+    assert widths == [512, 512, 512, 512, 256, 128, 64, 3]
+
+
+def test_the_discriminator_judges_patches():
+    logits = PatchDiscriminator(12, width=4)(torch.zeros(2, 12, 64, 64))
+    assert logits.shape == (2, 1, 6, 6)
+
+
+@pytest.mark.parametrize("preset", ["fast", "dvp2018", "pix2pix"])
+def test_every_preset_paints_a_picture_of_its_resolution(preset):
+    config = config_of_preset(preset, resolution_px=64, width=8)
+    network = build_network(config).eval()
+    image = network(window_of(config, batch=2))
+    assert image.shape == (2, 3, 64, 64)
+    assert torch.isfinite(image).all()
+
+
+@pytest.mark.parametrize("preset", ["fast", "dvp2018"])
+def test_every_weight_of_a_network_takes_part(preset):
+    torch.manual_seed(0)
+    config = config_of_preset(preset, resolution_px=32, width=8)
+    network = build_network(config)
+    for parameter in network.parameters():  # the branches that start silent hide what lies before them
+        torch.nn.init.normal_(parameter.data, 0.0, 0.1)
+    window = window_of(config, batch=3)
+    (network(window) * torch.randn(3, 3, 32, 32)).sum().backward()
+    # a bias before batch normalisation or a convolution seen by one pixel may have a tiny gradient, never none
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
+    idle = [name for name, parameter in network.named_parameters() if float(parameter.grad.abs().max()) == 0]
+    assert idle == []
+
+
+def test_the_fast_network_is_the_same_for_a_frame_alone_and_in_a_batch():
+    config = config_of_preset("fast", resolution_px=32, width=8)
+    torch.manual_seed(3)
+    network = build_network(config)
+    torch.nn.init.normal_(network.output.weight, 0, 0.1)
+    window = window_of(config, batch=3)
+    alone = network(Window(window.current[1:2], window.history[1:2]))
+    torch.testing.assert_close(network(window)[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_fast_network_reads_the_older_frames():
+    config = config_of_preset("fast", resolution_px=32, width=8)
+    torch.manual_seed(3)
+    network = build_network(config)
+    torch.nn.init.normal_(network.output.weight, 0, 0.5)
+    window = window_of(config)
+    other = Window(window.current, -window.history)
+    assert (network(window) - network(other)).abs().max() > 1e-3
+
+
+def test_lookup_returns_texel_values_at_texel_centres():
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)
+    rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(4.0), indexing="ij")
+    places = torch.stack([(columns + 0.5) / 2 - 1, (rows + 0.5) / 1.5 - 1], dim=-1)[None]
+    torch.testing.assert_close(lookup(image, places), image)

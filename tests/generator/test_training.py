@@ -1,0 +1,217 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from disc_scene import CROP, FRAME_COUNT, START_FRAME, DiscPasses, make_take, plate, plate_crops
+from safetensors import safe_open
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.generator import TrainOptions, load_generator, synthesise, train, work_folder
+from dvp_core.generator.coverage import coverage_of
+from dvp_core.generator.dataset import prepare_training_images, training_indices
+from dvp_core.generator.networks import FastNetwork
+from dvp_core.generator.training import learning_rate_factor
+from dvp_core.generator.windows import StreamingWindow
+
+
+def options(**changes):
+    return replace(TrainOptions(steps=6, threads=1, device="cpu", width=8, batch_size=2), **changes)
+
+
+def bytes_of_weights(path):
+    with safe_open(str(path), framework="np") as stream:
+        return {name: stream.get_tensor(name).tobytes() for name in stream.keys()}
+
+
+class Interruption(Exception):
+    pass
+
+
+def stop_at(step):
+    def progress(stage, done, total):
+        if stage == "training" and done == step:
+            raise Interruption
+
+    return progress
+
+
+def test_training_learns_the_person(trained):
+    generator = load_generator(trained.path)
+    seen = FrameRange.span(START_FRAME, START_FRAME + 15)
+    pictures = dict(synthesise(generator, trained.passes, seen))
+    error = np.mean([np.abs(pictures[frame].astype(float) - plate_crops(frame)).mean() for frame in seen])
+    median = np.median([plate(index) for index in range(16)], axis=0)
+    standing_still = np.mean([np.abs(median - plate(index)).mean() for index in range(16)])
+    assert error < 0.5 * standing_still, (error, standing_still)
+
+
+@pytest.mark.parametrize("preset", ["fast", "dvp2018", "pix2pix"])
+def test_an_interrupted_run_goes_on_to_the_same_weights(preset, tmp_path):
+    take, passes = make_take(), DiscPasses(make_take())
+    whole = train(take, passes, plate_crops, tmp_path / "whole.safetensors", options=options(preset=preset))
+    resumed = tmp_path / "resumed.safetensors"
+    with pytest.raises(Interruption):
+        train(take, passes, plate_crops, resumed, options=options(preset=preset), progress=stop_at(3))
+    assert not resumed.exists()
+    steps = []
+    train(
+        take,
+        passes,
+        plate_crops,
+        resumed,
+        options=options(preset=preset),
+        progress=lambda stage, done, total: steps.append((stage, done)),
+    )
+    assert [done for stage, done in steps if stage == "training"] == [4, 5, 6]
+    assert bytes_of_weights(resumed) == bytes_of_weights(whole)
+
+
+def test_a_state_of_other_options_is_not_taken_up(tmp_path):
+    take, passes = make_take(), DiscPasses(make_take())
+    output = tmp_path / "g.safetensors"
+    with pytest.raises(Interruption):
+        train(take, passes, plate_crops, output, options=options(), progress=stop_at(3))
+    steps = []
+    train(take, passes, plate_crops, output, options=options(seed=1), progress=lambda s, done, t: steps.append(done))
+    assert steps[-6:] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_file_tells_all_about_itself(trained):
+    facts = load_generator(trained.path).facts
+    assert facts.preset == "fast"
+    assert facts.crop == CROP
+    assert facts.config.window == 11
+    assert facts.config.resolution_px == 64
+    assert (facts.face_model_sha256, facts.clip_sha256) == ("face" * 16, "c" * 64)
+    assert facts.take_sha256 == trained.take.sha256
+    assert facts.consent_sha256 is None
+    assert facts.record["steps"] == 120
+    assert facts.record["options"]["hold_out"] == "last-third"
+    assert facts.record["training_frames"] == 16
+    assert facts.coverage["frame_count"] == 16
+
+
+def test_consent_is_recorded(tmp_path):
+    take = make_take()
+    path = train(
+        take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options(steps=1), consent_sha256="ab"
+    )
+    assert load_generator(path).facts.consent_sha256 == "ab"
+
+
+def test_a_run_leaves_record_and_previews_but_no_images_or_state(trained):
+    folder = work_folder(trained.path)
+    assert sorted(entry.name for entry in folder.iterdir()) == ["previews", "record.json"]
+    record = json.loads((folder / "record.json").read_text())
+    assert [entry["step"] for entry in record["measurements"]] == [50, 100, 120]
+    preview = (folder / "previews" / "step_000120.png").read_bytes()
+    assert preview.startswith(b"\x89PNG")
+
+
+def test_minutes_are_a_budget(tmp_path):
+    take = make_take()
+    run = options(steps=None, minutes=0.02)
+    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=run)
+    assert 1.2 <= load_generator(path).facts.record["seconds"] < 30
+
+
+def test_held_out_frames_are_never_read(tmp_path):
+    take = make_take()
+    passes = DiscPasses(take)
+    seen = []
+
+    def crops(frame):
+        seen.append(frame)
+        return plate_crops(frame)
+
+    train(take, passes, crops, tmp_path / "g.safetensors", options=options(steps=1, hold_out="last-third"))
+    assert max(passes.reads) == max(seen) == START_FRAME + FRAME_COUNT * 2 // 3 - 1
+
+
+def test_untracked_frames_are_no_targets():
+    is_tracked = np.ones(FRAME_COUNT, dtype=bool)
+    is_tracked[[3, 4]] = False
+    assert 3 not in training_indices(make_take(is_tracked=is_tracked), "none")
+    with pytest.raises(DataError, match="only 0 tracked frames"):
+        training_indices(make_take(is_tracked=np.zeros(FRAME_COUNT, dtype=bool)), "none")
+
+
+def test_training_windows_equal_rendering_windows(tmp_path):
+    take = make_take()
+    passes = DiscPasses(take)
+    images = prepare_training_images(
+        take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+    )
+    indices = np.array([0, 4, 17])
+    batch, wanted = images.batch(indices, torch.device("cpu"))
+    for row, index in enumerate(indices):
+        _, window = StreamingWindow(passes, 11, 8).read(START_FRAME + int(index))
+        # eight bits a colour, sixteen a place, half floats for the history
+        np.testing.assert_allclose(batch.current[row].numpy(), window.current, atol=0.5 * 2 / 255 + 1e-6)
+        np.testing.assert_allclose(batch.current[row, 3:6].numpy(), window.current[3:6], atol=1e-4)
+        np.testing.assert_allclose(batch.history[row].numpy(), window.history, atol=1e-3)
+        np.testing.assert_allclose((wanted[row].movedim(0, 2).numpy() + 1) * 127.5, plate(int(index)), atol=1e-3)
+
+
+def test_images_are_made_once(tmp_path):
+    take = make_take()
+    passes = DiscPasses(take)
+    for _ in range(2):
+        prepare_training_images(
+            take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+        )
+    assert set(passes.reads.values()) == {1}
+
+
+def test_passes_of_another_take_or_crop_are_refused(tmp_path):
+    take = make_take()
+    edited = make_take(subject="edited")
+    with pytest.raises(DataError, match="another take"):
+        train(take, DiscPasses(edited), plate_crops, tmp_path / "g.safetensors", options=options())
+    other_crop = make_take(crop=replace(CROP, x_px=4))
+    with pytest.raises(DataError, match="were rendered for"):
+        train(other_crop, DiscPasses(other_crop), plate_crops, tmp_path / "g.safetensors", options=options())
+    with pytest.raises(DataError, match="frame 105 is missing"):
+        train(take, DiscPasses(take, missing=(105,)), plate_crops, tmp_path / "g.safetensors", options=options())
+    with pytest.raises(DataError, match="expected uint8"):
+        train(take, DiscPasses(take), lambda frame: np.zeros((8, 8, 3), np.uint8), tmp_path / "g.safetensors")
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"minutes": -1.0, "steps": None}, {"batch_size": 0}])
+def test_senseless_options_are_refused(change, tmp_path):
+    take = make_take()
+    with pytest.raises(DataError, match="more than 0"):
+        train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options(**change))
+
+
+def test_learned_images_start_at_what_is_known(tmp_path):
+    take = make_take()
+    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options(steps=1))
+    network = load_generator(path).network
+    assert isinstance(network, FastNetwork)
+    background = (network.background[0].movedim(0, 2).numpy() + 1) * 127.5
+    median = np.median([plate(index) for index in range(FRAME_COUNT)], axis=0)
+    assert np.abs(background - median).max() < 3
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    assert learning_rate_factor(0, 0.0, is_decaying=True) < 0.1
+    assert learning_rate_factor(500, 0.0, is_decaying=True) == 1
+    assert learning_rate_factor(500, 0.5, is_decaying=True) == pytest.approx(0.5)
+    assert learning_rate_factor(500, 1.0, is_decaying=True) == pytest.approx(0)
+    assert learning_rate_factor(500, 0.9, is_decaying=False) == 1
+
+
+def test_coverage_measures_values_and_speeds():
+    take = make_take()
+    coverage = coverage_of(take, np.array([0, 1, 2, 10]))
+    column = coverage["parameters"].index("head.x_m")
+    x = take.head_translation_m[:, 0]
+    assert coverage["value"]["max"][column] == pytest.approx(x[[0, 1, 2, 10]].max(), abs=1e-5)
+    steps = np.diff(x[:3]) * 25
+    assert coverage["speed_per_s"]["mean"][column] == pytest.approx(steps.mean(), rel=1e-4)
+    assert coverage["speed_per_s"]["min"][column] == pytest.approx(steps.min(), rel=1e-4)
