@@ -9,7 +9,7 @@ import numpy as np
 
 from dvp_core.data.landmark_track import LandmarkTrack
 
-# iBUG's points 0..67 as one or the middle of two of MediaPipe's. Its brows have an upper and a lower edge; iBUG's run between.
+# iBUG's points 0..67 as one or the middle of two of MediaPipe's, whose brows have two edges; iBUG's run between them.
 _PAIRS_OF_68: tuple[tuple[int, int], ...] = (
     *((n, n) for n in (162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389)),
     *((70, 46), (63, 53), (105, 52), (66, 65), (107, 55), (336, 285), (296, 295), (334, 282), (293, 283), (300, 276)),

@@ -200,4 +200,3 @@ def skin_patch(face: FaceModel, spread: np.ndarray, count: int, *, seed: int = 7
         neutral=face.vertices[around],
         expression_basis=np.ascontiguousarray(basis, np.float64),
     )
-

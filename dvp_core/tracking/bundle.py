@@ -88,9 +88,7 @@ def _linearised(
     once = [identity_prior(bundle.shared, layout, sigma=problem.priors.identity_sigma)]
     if layout.has_focal:
         once.append(
-            focal_prior(
-                bundle.shared, layout, usual_px=problem.usual_focal_px, sigma=problem.priors.focal_sigma
-            )
+            focal_prior(bundle.shared, layout, usual_px=problem.usual_focal_px, sigma=problem.priors.focal_sigma)
         )
     priors = accumulate(once, layout.size)
     hessian[np.ix_(shared, shared)] += priors.hessian[frame_size:, frame_size:]

@@ -44,7 +44,9 @@ def calibrated(
     allowed_m = np.full(68, options.offset_m)
     allowed_m[np.concatenate([EYES_68.ravel(), LIP_PAIRS_68.ravel()])] *= LID_OFFSET_SHARE
     ibug = _with_offsets(plain_ibug, ibug_px, allowed_m, unit_px, bundle, camera)
-    factors = np.where(np.isinf(rig.ibug_factors), np.inf, np.maximum(_factors(ibug, ibug_px, unit_px, bundle, camera), 1))
+    factors = np.where(
+        np.isinf(rig.ibug_factors), np.inf, np.maximum(_factors(ibug, ibug_px, unit_px, bundle, camera), 1)
+    )
     dense_px = np.stack([frame.dense_px for frame in points])
     if not dense_px.shape[1]:
         return replace(rig, ibug=ibug, ibug_factors=factors)

@@ -109,9 +109,7 @@ def _start(problem: FrameProblem, points: FramePoints, before: FrameState | None
     if before is not None and landmark_error_px(problem, points, before) < LOST * points.eye_distance_px:
         return before
     inner = slice(17, 68)
-    return first_pose(
-        problem.rig.ibug.neutral[inner], points.ibug_px[inner], problem.camera, layout.expression_count
-    )
+    return first_pose(problem.rig.ibug.neutral[inner], points.ibug_px[inner], problem.camera, layout.expression_count)
 
 
 def _fit_stage(
@@ -151,7 +149,9 @@ def _fit_stage(
 
 def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, layout: Layout) -> Appearance:
     """Return how the compared vertices look, those turned away switched off."""
-    assert problem.patch is not None and problem.person is not None and problem.photometric is not None
+    assert problem.patch is not None
+    assert problem.person is not None
+    assert problem.photometric is not None
     assert problem.skin is not None
     normals = problem.patch.normals_head(state.expression)
     seen = see(problem.skin, state, _shared(problem), problem.camera, layout)

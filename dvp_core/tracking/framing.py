@@ -1,4 +1,4 @@
-"""Chooses the one square of the plate that a clip's network will see: head and shoulders, inside the plate if possible."""
+"""Chooses the one square of the plate that a clip's network will see: head and shoulders, inside where possible."""
 
 from __future__ import annotations
 

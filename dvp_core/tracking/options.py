@@ -48,14 +48,17 @@ class PriorOptions:
     """What is likely before anything is seen.
 
     Attributes:
-        identity_sigma: In the model's standard deviations.
+        identity_sigma: In the model's standard deviations; narrow, because a detector's bias repeats in every key frame
+            and would else pass for shape.
         expression_sigma: Spread of expressions.
+        eye_look_share: Spread of the lids that follow the gaze, as a part of it.
         focal_sigma: Relative spread of the focal length about the usual one.
         usual_focal: Usual focal length over the plate's longer side.
     """
 
-    identity_sigma: float = 1.0
+    identity_sigma: float = 0.12
     expression_sigma: float = 0.5
+    eye_look_share: float = 0.15
     focal_sigma: float = 0.15
     usual_focal: float = 1.8
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -28,10 +29,10 @@ from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.frames import FrameProblem
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.options import TrackOptions
-from dvp_core.tracking.outline import outline_finder
+from dvp_core.tracking.outline import OutlineFinder, outline_finder
 from dvp_core.tracking.picture import Picture, window_of_plate
 from dvp_core.tracking.stages import BUNDLE_STAGES
-from dvp_core.tracking.states import FrameState, SharedState
+from dvp_core.tracking.states import SharedState
 from dvp_core.tracking.surface import landmark_points, vertex_points
 from dvp_core.tracking.terms.temporal import Motion
 
@@ -121,8 +122,12 @@ def known_person(
 
 
 def expression_sigma(model: FaceModel, options: TrackOptions) -> np.ndarray:
-    """Return (E,) spreads of the model's expressions."""
-    return np.full(model.expression_count, options.priors.expression_sigma)
+    """Return (E,) spreads of the model's expressions.
+
+    Lids that follow the gaze look like half a blink; kept narrow, they leave blinks to the blinks.
+    """
+    is_lid_of_gaze = np.array([name.startswith("eyeLook") for name in model.expression_names], dtype=bool)
+    return options.priors.expression_sigma * np.where(is_lid_of_gaze, options.priors.eye_look_share, 1.0)
 
 
 def _fitted_bundle(
@@ -147,7 +152,7 @@ def _fitted_bundle(
     return rig, bundle
 
 
-def _baked_outline(rig: Rig, bundle: Bundle):  # noqa: ANN202
+def _baked_outline(rig: Rig, bundle: Bundle) -> OutlineFinder | None:
     finder = rig.outline
     return None if finder is None else replace(finder, candidates=finder.candidates.baked(bundle.shared.identity))
 
@@ -183,9 +188,9 @@ def _frame_problem(
     face: FaceModel,
     appearance: PersonAppearance | None,
     options: TrackOptions,
-    fps: object,
+    fps: Fraction,
 ) -> FrameProblem:
-    speed = 25.0 / float(fps)  # type: ignore[arg-type]
+    speed = 25.0 / float(fps)
     usual = options.motion
     motion = Motion(
         usual.rotation_rad * speed,
@@ -198,6 +203,3 @@ def _frame_problem(
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
     return FrameProblem(rig, camera, sigma, motion, appearance, patch, skin, options.photometric)
-
-
-__all__ = ["ClipPoints", "FrameState", "Person", "clip_points", "face_window", "known_person"]

@@ -26,9 +26,7 @@ def smoothed(values: np.ndarray, weights: np.ndarray, time_constant_frames: floa
     return _solve_pentadiagonal(weights + 1e-9, stiffness, values * weights[:, None])
 
 
-def smoothed_rotations(
-    quaternions_wxyz: np.ndarray, weights: np.ndarray, time_constant_frames: float
-) -> np.ndarray:
+def smoothed_rotations(quaternions_wxyz: np.ndarray, weights: np.ndarray, time_constant_frames: float) -> np.ndarray:
     """Return unit quaternions (F, 4) smoothed over time, signs continuous.
 
     Args:

@@ -21,7 +21,7 @@ class Residual:
     Attributes:
         values: (N,) residuals.
         jacobian: (N, P) derivatives by the step.
-        group_size: How many neighbouring residuals are one measurement (2 for a point, 3 for a colour); N divides by it.
+        group_size: How many neighbouring residuals are one measurement (2 for a point, 3 for a colour).
         robust_scale: Length of a group from which the energy grows linearly instead of squared (pseudo-Huber; far out
             this is the l2,1 norm of Thies et al. 2016); None: squared everywhere.
     """

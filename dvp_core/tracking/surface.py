@@ -93,9 +93,7 @@ class SeenPoints:
         return result
 
 
-def see(
-    points: SurfacePoints, state: FrameState, shared: SharedState, camera: Camera, layout: Layout
-) -> SeenPoints:
+def see(points: SurfacePoints, state: FrameState, shared: SharedState, camera: Camera, layout: Layout) -> SeenPoints:
     """Return points as the camera sees them; the focal length is that of `shared`."""
     camera = replace(camera, focal_px=shared.focal_px)
     rotated = points.at(state.expression, shared.identity) @ state.rotation.T

@@ -1,0 +1,109 @@
+"""MediaPipe's Face Landmarker: 478 points with irises. Needs the extra `mediapipe` and its `face_landmarker.task`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.errors import DataError
+from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.landmarks.detector import WeightsStatus
+from dvp_core.landmarks.which_face import chosen_face
+
+FILE_NAME = "face_landmarker.task"
+INSTALL = "pip install 'deep-video-portraits[mediapipe]'"
+POINT_COUNT = 478
+LARGEST_FACE_COUNT = 4
+
+
+def default_weights() -> Path:
+    """Return where the weights are looked for when none are named."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "deep-video-portraits" / FILE_NAME
+
+
+@dataclass(frozen=True)
+class MediaPipeDetector:
+    """Runs the Face Landmarker on every frame, in the video mode that follows a face.
+
+    Attributes:
+        weights: The `.task` file; the default place where None.
+        face: Which face, where several are seen.
+    """
+
+    weights: Path | None = None
+    face: int = 0
+
+    def detect(self, source: FrameSource, *, progress: Progress = no_progress) -> LandmarkTrack:
+        """Return 478 points a frame; MediaPipe's points are parts of the picture's sides, as ours."""
+        clip = source.clip
+        points = np.zeros((clip.frame_count, POINT_COUNT, 2))
+        is_detected = np.zeros(clip.frame_count, dtype=bool)
+        before: np.ndarray | None = None
+        with self._landmarker() as landmarker:
+            for index, plate in enumerate(source.iterate()):
+                faces = _faces(landmarker, plate, _milliseconds(index, clip.fps))
+                found = chosen_face(faces, before, self.face)
+                if found is not None:
+                    points[index], is_detected[index], before = found, True, found
+                progress("landmarks", index + 1, clip.frame_count)
+        confidence = np.repeat(is_detected.astype(np.float32)[:, None], POINT_COUNT, axis=1)
+        return LandmarkTrack(points, confidence, is_detected, (clip.width_px, clip.height_px), clip.fps)
+
+    def _landmarker(self) -> Any:
+        path = self.weights or default_weights()
+        if find_spec("mediapipe") is None:
+            raise DataError(
+                "MediaPipe is not installed",
+                remedy="pip install 'deep-video-portraits[mediapipe]', or give --landmarks",
+            )
+        if not path.is_file():
+            raise DataError(
+                "the weights of MediaPipe's Face Landmarker are missing",
+                where=path,
+                remedy=f"name {FILE_NAME} with --weights, or put it there",
+            )
+        from mediapipe.tasks import python as tasks  # pyright: ignore[reportMissingImports]
+        from mediapipe.tasks.python import vision  # pyright: ignore[reportMissingImports]
+
+        options = vision.FaceLandmarkerOptions(
+            base_options=tasks.BaseOptions(model_asset_buffer=path.read_bytes()),
+            running_mode=vision.RunningMode.VIDEO,
+            num_faces=max(LARGEST_FACE_COUNT, self.face + 1) if self.face else 1,
+        )
+        try:
+            return vision.FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as error:
+            raise DataError(f"is no Face Landmarker: {error}", where=path, remedy=f"fetch {FILE_NAME} anew") from error
+
+
+def weights_status() -> WeightsStatus:
+    """Return whether MediaPipe could run here."""
+    path = default_weights()
+    if find_spec("mediapipe") is None:
+        return WeightsStatus("mediapipe", False, f"the extra is not installed: {INSTALL}")
+    if not path.is_file():
+        return WeightsStatus("mediapipe", False, f"put {FILE_NAME} at {path}, or name it with --weights")
+    return WeightsStatus("mediapipe", True, str(path))
+
+
+def _milliseconds(index: int, fps: Fraction) -> int:
+    """Return a frame's time; MediaPipe wants whole, growing milliseconds, so very fast clips are slowed down."""
+    return int(index * max(Fraction(1000) / fps, Fraction(1)))
+
+
+def _faces(landmarker: Any, plate: np.ndarray, time_ms: int) -> list[np.ndarray]:
+    import mediapipe  # pyright: ignore[reportMissingImports]
+
+    picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(plate))
+    size = np.array(plate.shape[1::-1], dtype=np.float64)
+    found = landmarker.detect_for_video(picture, time_ms).face_landmarks
+    return [np.array([(point.x, point.y) for point in face]) * size for face in found]
