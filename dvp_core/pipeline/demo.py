@@ -188,7 +188,11 @@ def _edit_in_blender(options: DemoOptions, edit: Edit, progress: Progress) -> di
         "passes": str(options.work / "edited_passes"),
     }
     write_bytes_atomically(options.work / "blender.json", canonical_json(task))
-    return run_module("blender_addon.headless", [str(options.work / "blender.json")], progress=progress)
+
+    def told(stage: str, done: int, total: int) -> None:
+        progress(f"{stage} in Blender", done, total)
+
+    return run_module("blender_addon.headless", [str(options.work / "blender.json")], progress=told)
 
 
 def _render_on_farm(options: DemoOptions, take: Take, progress: Progress) -> dict[str, Any]:
