@@ -1,7 +1,7 @@
 """What is known of the person before the first training step: averages over the training frames.
 
-The fast network blends learned images; starting them at the median plate, at a real frame and at the mean colour of
-every surface point saves the first minute of its training.
+The fast network blends learned images; starting them at the median plate, at a real frame and at what the
+colour pass lacks at every surface point saves the first minute of its training.
 """
 
 from __future__ import annotations
@@ -28,11 +28,18 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
         network.background.copy_(torch.from_numpy(median).movedim(2, 0)[None])
         network.canonical.copy_(torch.from_numpy(most_typical).movedim(2, 0)[None])
         for plane, axes in ((network.skin, (0, 1)), (network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
-            plane[0, :3] = mean_colours(images, indices, axes, plane.shape[-1])
+            plane[0, :3] = mean_details(images, indices, axes, plane.shape[-1])
 
 
-def mean_colours(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:
-    """Mean plate colour (3, size, size) in [-1, 1] of the surface points in each texel; 0 where none falls."""
+def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:
+    """Mean difference (3, size, size) of plate and colour pass at the surface points in each texel; 0 where none falls.
+
+    Args:
+        images: The training frames.
+        indices: Which of them to average.
+        axes: Which two coordinates of the correspondence are the texture's column and row.
+        size: Side of the texture.
+    """
     total = torch.zeros(3, size * size)
     count = torch.zeros(size * size)
     for index in indices:
@@ -41,6 +48,7 @@ def mean_colours(images: TrainingImages, indices: np.ndarray, axes: tuple[int, i
         seen = places.amax(0) > -1
         column, row = (((places[axis, seen] + 1) * (size / 2)).long().clamp(0, size - 1) for axis in axes)
         texel = row * size + column
-        total.index_add_(1, texel, plate[0].flatten(1)[:, seen])
+        details = (plate[0] - window.current[0, :3]).flatten(1)[:, seen]
+        total.index_add_(1, texel, details)
         count.index_add_(0, texel, torch.ones(len(texel)))
     return (total / count.clamp(min=1)).reshape(3, size, size)

@@ -1,10 +1,11 @@
 """The network for minutes of training on a processor: most of the picture is known before it learns anything.
 
 Four guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned image),
-a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), a learned skin looked up
-through the correspondence, and what the convolutions paint themselves with the help of a neural texture. The three
-learned images carry the sharp detail, so that no convolution runs at the full resolution: a small U-Net works at a
-quarter of it, its last layer paints 2 x 2 pixels at once. The ten older frames enter at an eighth and tell motion.
+a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), the colour pass with a
+learned skin detail laid on through the correspondence, and what the convolutions paint themselves with the help of a
+neural texture. The learned images carry the sharp detail, so that no convolution runs at the full resolution: a small
+U-Net works at a quarter of it, its last layer paints 2 x 2 pixels at once. The ten older frames enter at an eighth
+and tell motion.
 
 Normalisation takes each frame's own statistics: a batch's would tie a frame's pixels to its neighbours, and without
 any the activations grow a hundredfold within twenty of Adam's steps. Residual branches start at zero.
@@ -148,7 +149,7 @@ class FastNetwork(nn.Module):
         at_half = torch.cat([functional.silu(half), features.to(half.dtype)], dim=1)
         at_quarter = self.trunk(self.to_quarter(at_half), window.history)
         painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
-        surface = lookup(self.skin, current[:, 3:5].movedim(1, -1))
+        surface = current[:, :3] + lookup(self.skin, current[:, 3:5].movedim(1, -1))
         known = (self.background, self._bent(at_quarter), surface, painted[:, :3])
         weights = self._weights(painted[:, 3:], mask)
         return torch.stack([layer * weights[:, index, None] for index, layer in enumerate(known)]).sum(dim=0)
