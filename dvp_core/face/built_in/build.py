@@ -14,12 +14,17 @@ from dvp_core.face.built_in.head import Head, build_head
 from dvp_core.face.built_in.identity import identity_fields
 from dvp_core.face.built_in.landmarks import place_landmarks
 from dvp_core.face.built_in.muscles import prepare
+from dvp_core.face.built_in.skin import TURN_WIDTH, lining_uv
 from dvp_core.face.correspondence import correspondence_of
 from dvp_core.face.evaluation import landmarks_68
 from dvp_core.face.expression_names import ARKIT_52
 from dvp_core.face.reflectance import PaintedFace, paint
 
 METRES_PER_MM = 0.001
+# Linear algebra differs in the last bits from machine to machine; rounded to a micrometre (colours to 1e-5) the model's
+# hash is the same everywhere.
+_DECIMALS_MM = 3
+_COLOUR_DECIMALS = 5
 REGION_NAMES = (
     "face",
     "head",
@@ -52,13 +57,18 @@ def built_in_face() -> FaceModel:
             model.iris_radii,
         )
     )
-    return replace(model, reflectance_mean=mean, reflectance_basis=basis)
+    return replace(
+        model,
+        reflectance_mean=np.round(mean, _COLOUR_DECIMALS),
+        reflectance_basis=np.round(basis, _COLOUR_DECIMALS),
+        landmark_barycentric=np.round(weights, 6),
+    )
 
 
 def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) -> FaceModel:
     """The model without landmarks and colours."""
     count = len(head.vertices)
-    vertices = head.vertices * METRES_PER_MM
+    vertices = np.round(head.vertices, _DECIMALS_MM) * METRES_PER_MM
     uv, polygon_uv = _texture_map(head)
     eye_center = anatomy.EYE_CENTER * METRES_PER_MM
     return FaceModel(
@@ -67,8 +77,8 @@ def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) 
         polygons=head.part.polygons.astype(np.int32),
         uv=uv,
         polygon_uv=polygon_uv,
-        identity_basis=(identity_mm * METRES_PER_MM).astype(np.float32),
-        expression_basis=(expression_mm * METRES_PER_MM).astype(np.float32),
+        identity_basis=(np.round(identity_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
+        expression_basis=(np.round(expression_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
         expression_names=ARKIT_52,
         reflectance_mean=np.zeros((count, 3), np.float32),
         reflectance_basis=np.zeros((0, count, 3), np.float32),
@@ -85,12 +95,18 @@ def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) 
 
 
 def _texture_map(head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """Texture coordinates and their polygons; along the seam at the back each vertex has two."""
+    """Texture coordinates and their polygons; along the seam at the back and inside the lips vertices have two."""
     uv, polygons = head.part.uv, head.part.polygons
-    corners = uv[np.maximum(polygons, 0), 0]
-    across = (corners > 0.75) & (corners.min(axis=1, keepdims=True) < 0.25) & (polygons >= 0)
-    seam = np.unique(polygons[across])
-    copies = np.full(len(uv), -1)
-    copies[seam] = len(uv) + np.arange(len(seam))
-    polygon_uv = np.where(across, copies[np.maximum(polygons, 0)], polygons)
-    return np.vstack([uv, uv[seam] - (1.0, 0.0)]).astype(np.float32), polygon_uv.astype(np.int32)
+    corners = np.where(polygons < 0, polygons[:, :1], polygons)
+    across = uv[corners, 0]
+    is_seam = (across > 0.75) & (across.min(axis=1, keepdims=True) < 0.25)
+    is_lining = head.is_region("mouth_socket")[corners]
+    is_lip = is_lining.any(axis=1, keepdims=True) & ~is_lining
+    polygon_uv, copies = polygons.copy(), [uv]
+    for chosen, moved in ((is_seam, uv - (TURN_WIDTH, 0.0)), (is_lip, lining_uv(head.vertices))):
+        numbers = np.unique(corners[chosen])
+        places = np.full(len(uv), -1)
+        places[numbers] = sum(map(len, copies)) + np.arange(len(numbers))
+        polygon_uv = np.where(chosen & (polygons >= 0), places[corners], polygon_uv)
+        copies.append(moved[numbers])
+    return np.vstack(copies).astype(np.float32), polygon_uv.astype(np.int32)

@@ -19,6 +19,7 @@ _SCALES = ((90.0, 3.2), (45.0, 1.8), (24.0, 0.9))
 # Of two mirrored points' variations this part is shared: faces are nearly symmetric.
 _SYMMETRY = 0.92
 _ANCHOR_COUNT = 240
+_MIRROR = np.array((-1.0, 1.0, 1.0))
 
 
 def identity_fields(muscles: Muscles) -> np.ndarray:
@@ -101,15 +102,23 @@ def _eye_shapes(muscles: Muscles) -> list[np.ndarray]:
 def _process_modes(head: Head) -> list[np.ndarray]:
     """Leading eigenfunctions of the symmetric multi-scale kernel, scaled to one standard deviation, mm."""
     anchors = head.vertices[_anchor_numbers(head)]
-    count = len(anchors)
-    at_anchors = _kernel(anchors, anchors)
-    values, vectors = np.linalg.eigh(at_anchors + 1e-6 * np.eye(3 * count))
-    leading = np.argsort(values)[::-1][:PROCESS_MODE_COUNT]
-    signs = np.sign(vectors[np.abs(vectors[:, leading]).argmax(axis=0), leading])
-    # Nystroem: the eigenfunction at any point is the kernel to the anchors times the eigenvector over its eigenvalue.
-    weights = vectors[:, leading] * signs / values[leading] * np.sqrt(values[leading])
-    fields = (_kernel(head.vertices, anchors) @ weights).T.reshape(PROCESS_MODE_COUNT, -1, 3)
-    return list(fields)
+    straight, crossed = _kernels(anchors, anchors)
+    at_anchors, at_mirrors = _kernels(head.vertices, anchors)
+    # The matrix-valued kernel k(x, y) I + s k(x, My) M with the mirror M (Luethi et al. 2018, section 3.2) leaves the
+    # three components apart: along X the crossed part counts negative.
+    modes: list[tuple[float, np.ndarray]] = []
+    for axis, sign in enumerate(_MIRROR):
+        values, vectors = np.linalg.eigh(straight + sign * crossed)
+        leading = np.argsort(values)[::-1][:PROCESS_MODE_COUNT]
+        # Nystroem: an eigenfunction is the kernel to the anchors times the eigenvector over its eigenvalue.
+        fields = (at_anchors + sign * at_mirrors) @ (vectors[:, leading] / np.sqrt(values[leading]))
+        fields = fields * np.sign(fields[np.abs(fields).argmax(axis=0), np.arange(len(leading))])
+        modes += [
+            (float(value), np.outer(field, np.eye(3)[axis]))
+            for value, field in zip(values[leading], fields.T, strict=True)
+        ]
+    modes.sort(key=lambda mode: -mode[0])
+    return [field for _, field in modes[:PROCESS_MODE_COUNT]]
 
 
 def _anchor_numbers(head: Head) -> np.ndarray:
@@ -124,14 +133,10 @@ def _anchor_numbers(head: Head) -> np.ndarray:
     return candidates[chosen]
 
 
-def _kernel(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Matrix-valued kernel (3N, 3M): k(x, y) I + s k(x, My) M with the mirror M (Luethi et al. 2018, section 3.2)."""
-    mirror = np.array((-1.0, 1.0, 1.0))
+def _kernels(points: np.ndarray, anchors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Multi-scale Gaussian kernels (N, M) of points with anchors and with the anchors' mirror images, both halved."""
     straight = _scalar_kernel(points, anchors)
-    crossed = _scalar_kernel(points, anchors * mirror)
-    matrix = straight[:, None, :, None] * np.eye(3)[None, :, None, :]
-    matrix = matrix + _SYMMETRY * crossed[:, None, :, None] * np.diag(mirror)[None, :, None, :]
-    return (0.5 * matrix).reshape(3 * len(points), 3 * len(anchors))
+    return 0.5 * straight, 0.5 * _SYMMETRY * _scalar_kernel(points, anchors * _MIRROR)
 
 
 def _scalar_kernel(points: np.ndarray, anchors: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def eyeball_left() -> Part:
     right = np.roll(numbers, -1, axis=1)
     quads = np.column_stack([inner, outer, right[1:].ravel(), right[:-1].ravel()])
     polygons = np.vstack([fan(numbers[0], front), quads, flipped(fan(numbers[-1], back))])
-    uv = np.column_stack([0.60 + 0.048 * sphere[:, 0], 0.945 + 0.048 * sphere[:, 1]])
+    uv = np.column_stack([0.655 + 0.045 * sphere[:, 0], 0.945 + 0.045 * sphere[:, 1]])
     vertices = anatomy.EYE_CENTER + anatomy.EYEBALL_RADIUS * sphere
     return make_part(vertices, polygons, uv, "eyeball_left")
 
@@ -84,7 +84,7 @@ def _teeth(*, is_upper: bool) -> Part:
         )
         place_xz = base + depth[:, None] * normal
         rows.append(np.column_stack([place_xz[:, 0], edge_y + up * rise * crown, place_xz[:, 1]]))
-    return _strip(rows, "teeth", is_upper=is_upper, corner=(0.28 if is_upper else 0.42, 0.90))
+    return _strip(rows, "teeth", is_upper=is_upper, corner=(0.15 if is_upper else 0.43, 0.90))
 
 
 def _gums(*, is_upper: bool) -> Part:
@@ -99,7 +99,7 @@ def _gums(*, is_upper: bool) -> Part:
     for outward, rise in ((-0.1, 19.0), (0.8, 12.0), (0.5, 2.0), (0.0, 0.0), (-0.9, 0.2), (-1.6, 3.0), (-3.2, 9.0)):
         place_xz = base + (outward * np.where(outward < 0, thick, 1.2))[:, None] * normal
         rows.append(np.column_stack([place_xz[:, 0], edge_y + up * (height - 1.0 + rise * 0.8), place_xz[:, 1]]))
-    return _strip(rows, "gums", is_upper=is_upper, corner=(0.28 if is_upper else 0.42, 0.95))
+    return _strip(rows, "gums", is_upper=is_upper, corner=(0.15 if is_upper else 0.43, 0.95))
 
 
 def _strip(rows: list[np.ndarray], region: str, *, is_upper: bool, corner: tuple[float, float]) -> Part:
@@ -130,5 +130,5 @@ def _tongue() -> Part:
     # A rim folded under closes the sheet where the mouth opens wide.
     below = vertices.reshape(rows, columns, 3)[0] + (0, -5.0, -5.0)
     whole = np.vstack([below, vertices])
-    uv = np.column_stack([0.80 + whole[:, 0] / 800.0, 0.90 + (whole[:, 2] - 30.0) / 900.0])
+    uv = np.column_stack([0.83 + whole[:, 0] / 800.0, 0.90 + (whole[:, 2] - 30.0) / 900.0])
     return make_part(whole, sheet(rows + 1, columns), uv, "tongue", lower_share=1.0)

@@ -41,6 +41,8 @@ class Skin:
     mouth_rings: np.ndarray
 
 
+# How much of the texture's width the skin's full turn takes; the rest holds the seam's second copies.
+TURN_WIDTH = 0.92
 MARGIN_RING = 5
 BORDER_RING, CONTACT_RING = 3, 7
 # How far each eye ring follows its lid: none at the orbit, wholly at the margin, none at the socket's end.
@@ -108,7 +110,7 @@ def _with_nostrils(vertices: np.ndarray) -> np.ndarray:
 
 def direction_uv(azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
     """Texture coordinates (..., 2) of directions: the skin fills the square below the strip of the inner parts."""
-    return np.stack([azimuth_deg / 360.0 + 0.5, (elevation_deg + 152.0) / 242.0 * 0.88 + 0.01], axis=-1)
+    return np.stack([azimuth_deg / 360.0 * TURN_WIDTH + 0.5, (elevation_deg + 152.0) / 242.0 * 0.88 + 0.01], axis=-1)
 
 
 def _skin_regions(vertices: np.ndarray) -> np.ndarray:
@@ -161,7 +163,9 @@ def _lid_curve(count: int) -> np.ndarray:
     half = count // 2
     fractions = np.arange(half + 1) / half
     upper = sampled(anatomy.UPPER_LID, fractions)
-    lower = sampled(anatomy.LOWER_LID, fractions)
+    fine = sampled(anatomy.LOWER_LID, np.linspace(0.0, 1.0, 401))[::-1]
+    # Each lower vertex stands right under an upper one, so that the closed lids meet vertex by vertex.
+    lower = np.column_stack([upper[:, 0], np.interp(upper[:, 0], fine[:, 0], fine[:, 1])])
     return np.vstack([upper, lower[-2:0:-1]])
 
 
@@ -253,7 +257,7 @@ def _mouth_fill(outer: np.ndarray, surface: HeadSurface, ellipse: np.ndarray) ->
     shares = np.concatenate([upper, 1.0 - upper])
     lower = np.append(np.tile(shares, len(numbers)), 0.5)
     uv = direction_uv(*directions(vertices))
-    uv[len(rings) * count :] = _lining_uv(vertices[len(rings) * count :])
+    uv[len(rings) * count :] = lining_uv(vertices[len(rings) * count :])
     return outer, make_part(vertices, polygons, uv, regions, lower_share=lower)
 
 
@@ -270,6 +274,7 @@ def _mouth_lining(contact: np.ndarray) -> list[np.ndarray]:
     return rings
 
 
-def _lining_uv(vertices: np.ndarray) -> np.ndarray:
+def lining_uv(vertices: np.ndarray) -> np.ndarray:
+    """Texture coordinates (N, 2) of the mouth's lining: its frontal view in the strip of the inner parts."""
     x, y, _ = vertices.T
-    return np.column_stack([0.10 + x / 900.0, 0.945 + (y + 35.0) / 700.0])
+    return np.column_stack([0.74 + x / 900.0, 0.945 + (y + 35.0) / 700.0])
