@@ -26,7 +26,7 @@ from dvp_core.data.landmark_track import write_landmarks  # noqa: E402
 from dvp_core.face import built_in_face  # noqa: E402
 from dvp_core.video import EncodeOptions, PlateSound, encode_movie  # noqa: E402
 from tools.built_in_actor.performance import built_in_performance  # noqa: E402
-from tools.built_in_actor.scene import Scene, build_scene, pose, render_still  # noqa: E402
+from tools.built_in_actor.scene import Scene, build_scene, pose, render_frame  # noqa: E402
 from tools.built_in_actor.sound import write_voice  # noqa: E402
 from tools.built_in_actor.truth import (  # noqa: E402
     SIZE_PX,
@@ -51,7 +51,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for frame in options.stills:
         pose(scene, frame)
-        render_still(options.output / f"still.{frame:04d}.png")
+        _write_picture(options.output / f"still.{frame:04d}.png", render_frame(scene))
     if options.stills:
         return
     _check_outline(scene)
@@ -87,7 +87,7 @@ def _render_all(scene: Scene, folder: Path) -> None:
     count = scene.truth.frame_count
     for frame in range(count):
         pose(scene, frame)
-        render_still(folder / f"{frame:04d}.png")
+        _write_picture(folder / f"{frame:04d}.png", render_frame(scene))
         left_s = (time.monotonic() - started) / (frame + 1) * (count - frame - 1)
         print(f"\rframe {frame + 1} of {count}, {left_s:.0f} s left  ", end="", flush=True)
     print()
@@ -113,6 +113,10 @@ def _encode(path: Path, folder: Path, truth: ActorTruth) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(temporary.read_bytes())
     os.replace(part, path)
+
+
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    cv2.imwrite(str(path), picture[..., ::-1])
 
 
 def _pictures(folder: Path, frame_count: int) -> Iterator[np.ndarray]:

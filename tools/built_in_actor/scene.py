@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import cv2
 import numpy as np
 from mathutils import Matrix
 
@@ -16,6 +18,7 @@ from dvp_core.actor import ActorTruth
 from dvp_core.data.camera import Camera
 from dvp_core.data.face_model import FaceModel
 from dvp_core.face.evaluation import evaluate
+from dvp_core.maths.colour import srgb_decode, srgb_encode
 from dvp_core.maths.frames import BLENDER_WORLD_FROM_CAMERA, OPENGL_CAMERA_FROM_CAMERA
 from dvp_core.maths.rigid import camera_from_head
 from tools.built_in_actor.hair import (
@@ -27,7 +30,7 @@ from tools.built_in_actor.hair import (
     scalp_weight,
 )
 from tools.built_in_actor.meshes import set_vertex_colours
-from tools.built_in_actor.person import Head, build_head, pose_head, to_blender
+from tools.built_in_actor.person import Head, build_head, pose_head
 from tools.built_in_actor.room import build_camera, build_lamps, build_sweater, build_wall
 
 WALL_DISTANCE_M = 2.0
@@ -47,6 +50,8 @@ class Scene:
     sweater: bpy.types.Object
     sweater_rest_m: np.ndarray
     eyes_rest_m: np.ndarray
+    backdrop: np.ndarray
+    """The room without the actor (H, W, 3), linear: it stands still, so it is rendered once."""
 
 
 def build_scene(model: FaceModel, truth: ActorTruth, camera: Camera, *, sample_count: int) -> Scene:
@@ -61,7 +66,10 @@ def build_scene(model: FaceModel, truth: ActorTruth, camera: Camera, *, sample_c
     bpy.ops.wm.read_factory_settings(use_empty=True)
     _set_render(sample_count)
     eyes_rest_m = _eyes_camera(truth, model).mean(axis=0)
-    build_camera(camera, focus_m=float(eyes_rest_m[2]) - 0.02)
+    plate_camera = build_camera(camera, focus_m=float(eyes_rest_m[2]) - 0.02)
+    build_wall(WALL_DISTANCE_M)
+    build_lamps(eyes_rest_m)
+    backdrop = _rendered_backdrop(plate_camera, sample_count=10 * sample_count)
     rest = evaluate(model, identity=truth.identity)
     collar_head, neck_half_m = _collar(model, rest)
     head = build_head(model, truth, lowest_head_m=float(collar_head[1]) + COVERED_ABOVE_FOOT_M)
@@ -69,11 +77,9 @@ def build_scene(model: FaceModel, truth: ActorTruth, camera: Camera, *, sample_c
     _darken_scalp(head, truth, scalp)
     build_hair(model, rest, head.face)
     face_hair = (build_brows(model, rest, head.face), build_lashes(model, rest, head.face))
-    build_wall(WALL_DISTANCE_M)
-    build_lamps(eyes_rest_m)
     from_eyes = collar_head - model.baked(truth.identity).eye_centers.mean(axis=0)
     collar_camera = eyes_rest_m + OPENGL_CAMERA_FROM_CAMERA @ from_eyes
-    return Scene(truth, head, face_hair, build_sweater(neck_half_m), collar_camera, eyes_rest_m)
+    return Scene(truth, head, face_hair, build_sweater(neck_half_m), collar_camera, eyes_rest_m, backdrop)
 
 
 def pose(scene: Scene, frame: int) -> None:
@@ -89,11 +95,38 @@ def pose(scene: Scene, frame: int) -> None:
     scene.sweater.matrix_world = Matrix(place.tolist())
 
 
-def render_still(path: Path) -> None:
-    """Render the scene as it stands to a PNG."""
-    bpy.context.scene.render.filepath = str(path)
-    with _quiet():
-        bpy.ops.render.render(write_still=True)
+def render_frame(scene: Scene) -> np.ndarray:
+    """Return the picture of the scene as it stands, (H, W, 3) uint8, sRGB-encoded RGB."""
+    rgba = render_rgba()
+    alpha = rgba[..., 3:]
+    linear = srgb_decode(rgba[..., :3]) * alpha + scene.backdrop * (1.0 - alpha)
+    return np.rint(255.0 * np.clip(srgb_encode(linear), 0.0, 1.0)).astype(np.uint8)
+
+
+def render_rgba() -> np.ndarray:
+    """Return what Cycles sees, (H, W, 4) float64 in 0..1: sRGB-encoded RGB, not multiplied by alpha, and alpha."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rendered.png"
+        bpy.context.scene.render.filepath = str(path)
+        with _quiet():
+            bpy.ops.render.render(write_still=True)
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return pixels[..., [2, 1, 0, 3]].astype(np.float64) / 65535.0
+
+
+def _rendered_backdrop(plate_camera: bpy.types.Object, *, sample_count: int) -> np.ndarray:
+    """Return the room (H, W, 3), linear, out of focus and without the actor, then take it out of the scene."""
+    cycles = bpy.context.scene.cycles
+    before = (cycles.samples, cycles.denoising_prefilter)
+    cycles.samples, cycles.denoising_prefilter = sample_count, "ACCURATE"
+    linear = srgb_decode(render_rgba()[..., :3])
+    cycles.samples, cycles.denoising_prefilter = before
+    for thing in bpy.data.objects:
+        thing.hide_render = thing.type == "MESH"
+    lens = plate_camera.data
+    assert isinstance(lens, bpy.types.Camera)
+    lens.dof.use_dof = False
+    return linear
 
 
 def _set_render(sample_count: int) -> None:
@@ -101,13 +134,18 @@ def _set_render(sample_count: int) -> None:
     scene.render.engine = "CYCLES"
     scene.render.resolution_percentage = 100
     scene.render.image_settings.file_format = "PNG"
-    scene.render.image_settings.color_mode = "RGB"
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.image_settings.color_depth = "16"
+    scene.render.film_transparent = True
     scene.render.use_persistent_data = True
     # Plain sRGB: a film-like curve would make the light unknowable.
     scene.view_settings.view_transform = "Standard"
     scene.cycles.device = "CPU"
     scene.cycles.samples = sample_count
     scene.cycles.use_denoising = True
+    scene.cycles.denoising_quality = "FAST"
+    scene.cycles.denoising_prefilter = "NONE"
+    scene.cycles.use_light_tree = False
     scene.cycles.seed = 1
     scene.cycles.max_bounces = 4
 
@@ -151,6 +189,3 @@ def _quiet() -> Iterator[None]:
         os.dup2(own, 1)
         os.close(own)
         os.close(nothing)
-
-
-__all__ = ["Scene", "build_scene", "pose", "render_still", "to_blender"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import bpy
-import cv2
 import numpy as np
 
 from dvp_core.data.camera import Camera
@@ -14,7 +10,7 @@ from dvp_core.face.evaluation import evaluate, rotate_eyes
 from dvp_core.maths.projection import project
 from dvp_core.maths.rigid import camera_from_head
 from dvp_core.raster import rasterize
-from tools.built_in_actor.scene import Scene, pose, render_still
+from tools.built_in_actor.scene import Scene, pose, render_rgba
 
 SUPERSAMPLING = 8
 
@@ -48,24 +44,17 @@ def rasterised_coverage(scene: Scene, camera: Camera, frame: int) -> np.ndarray:
 
 def _rendered_coverage(scene: Scene, frame: int) -> np.ndarray:
     """Return the alpha (H, W) of the head alone, averaged over square pixels."""
-    settings = bpy.context.scene
+    cycles = bpy.context.scene.cycles
     shown = {scene.head.face, *scene.head.eyes}
-    hidden = [thing for thing in bpy.data.objects if thing.type in ("MESH", "CURVES") and thing not in shown]
-    before = (settings.cycles.samples, settings.cycles.use_denoising, settings.render.image_settings.color_mode)
+    hidden = [thing for thing in bpy.data.objects if thing.type in ("MESH", "CURVES") and not thing.hide_render]
+    hidden = [thing for thing in hidden if thing not in shown]
+    before = (cycles.pixel_filter_type, cycles.samples, cycles.use_denoising)
     for thing in hidden:
         thing.hide_render = True
-    settings.render.film_transparent = True
-    settings.cycles.pixel_filter_type = "BOX"
-    settings.cycles.samples, settings.cycles.use_denoising = 32, False
-    settings.render.image_settings.color_mode = "RGBA"
+    cycles.pixel_filter_type, cycles.samples, cycles.use_denoising = "BOX", 32, False
     pose(scene, frame)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "alpha.png"
-        render_still(path)
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    alpha = render_rgba()[..., 3]
     for thing in hidden:
         thing.hide_render = False
-    settings.render.film_transparent = False
-    settings.cycles.pixel_filter_type = "BLACKMAN_HARRIS"
-    settings.cycles.samples, settings.cycles.use_denoising, settings.render.image_settings.color_mode = before
-    return image[..., 3] / 255.0
+    cycles.pixel_filter_type, cycles.samples, cycles.use_denoising = before
+    return alpha
