@@ -34,6 +34,7 @@ def head(
     port: int = _DEFAULT_PORT,
     backend: Literal["ray", "this-machine"] = "ray",
     workers: int = 0,
+    gpu_share: float = 0.0,
     address: str | None = None,
     behind_proxy: bool = False,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def head(
         port: Port to listen on; 0 takes a free one.
         backend: Ray workers, or everything in this one process.
         workers: Worker processes; one for each core where 0.
+        gpu_share: Part of a GPU for each worker, such as 0.5 for two on one; 0 renders on the processor.
         address: A running Ray cluster to join, such as auto or 10.0.0.1:6379; its own where not given.
         behind_proxy: Listen on another address than loopback, because a proxy in front speaks TLS.
     """
@@ -58,6 +60,7 @@ def head(
         port=port,
         backend=backend,
         workers=workers or os.cpu_count() or 1,
+        gpu_share=gpu_share,
         address=address,
         is_behind_proxy=behind_proxy,
     )

@@ -46,6 +46,7 @@ class HeadOptions:
         port: 0 takes a free one.
         backend: Where orders run.
         workers: Worker processes.
+        gpu_share: Part of a GPU for each worker; 0 renders on the processor.
         address: A running Ray cluster; None starts one of this machine's own.
         is_behind_proxy: A proxy in front speaks TLS to the outside.
         scheduling: Deadlines.
@@ -57,6 +58,7 @@ class HeadOptions:
     port: int = 8642
     backend: BackendName = "ray"
     workers: int = 2
+    gpu_share: float = 0.0
     address: str | None = None
     is_behind_proxy: bool = False
     scheduling: SchedulerOptions = field(default_factory=SchedulerOptions)
@@ -91,7 +93,11 @@ def run_head(
         site = Site(ledger, token_file, lambda job: preflight(job, options.roots))
         with (
             opened_backend(
-                options.backend, workers=options.workers, task_function=task_function, address=options.address
+                options.backend,
+                workers=options.workers,
+                task_function=task_function,
+                address=options.address,
+                gpu_share=options.gpu_share,
             ) as backend,
             _serving(site, listener),
             _stop_asked() as is_asked,

@@ -35,6 +35,7 @@ def run_job(
     state_folder: Path | str,
     workers: int = 2,
     backend: BackendName = "ray",
+    gpu_share: float = 0.0,
     progress: Progress = no_progress,
     task_function: TaskFunction = run_order,
     options: SchedulerOptions | None = None,
@@ -51,6 +52,7 @@ def run_job(
         state_folder: Where the ledger is kept; one run at a time.
         workers: Worker processes (`ray`) or orders under way in turn (`this-machine`).
         backend: Where orders run.
+        gpu_share: Part of a GPU for each Ray worker; 0 renders on the processor.
         progress: Told of every finished frame.
         task_function: What runs an order.
         options: Deadlines.
@@ -60,7 +62,7 @@ def run_job(
         if not ledger.submit(job, owner="local"):
             _take_up_again(ledger, job)
         requeue_lost_frames(ledger, roots)
-        with opened_backend(backend, workers=workers, task_function=task_function) as pool:
+        with opened_backend(backend, workers=workers, task_function=task_function, gpu_share=gpu_share) as pool:
             scheduler = Scheduler(ledger, pool, roots, options or SchedulerOptions())
             _run_until(scheduler, lambda: ledger.job_state(job.id) in (*ENDED_JOBS, "paused"), job, progress)
         return job_report(ledger, job.id)
@@ -90,7 +92,7 @@ def _run_until(scheduler: Scheduler, is_over: Callable[[], bool], job: Job, prog
 
 @contextmanager
 def opened_backend(
-    name: BackendName, *, workers: int, task_function: TaskFunction, address: str | None = None
+    name: BackendName, *, workers: int, task_function: TaskFunction, address: str | None = None, gpu_share: float = 0.0
 ) -> Iterator[Backend]:
     """Yield a running backend and end its processes afterwards; `address` joins a Ray cluster, else one is made."""
     if name == "this-machine":
@@ -102,9 +104,9 @@ def opened_backend(
         return
     from farm.backends import on_ray  # Ray takes half a second and is not needed by the reference
 
-    cluster = on_ray.joined_cluster(address) if address else on_ray.local_cluster(cpu_count=workers)
-    with cluster:
-        pool = on_ray.OnRay(task_function, workers)
+    own = on_ray.local_cluster(cpu_count=workers, has_gpus=gpu_share > 0)
+    with on_ray.joined_cluster(address) if address else own:
+        pool = on_ray.OnRay(task_function, workers, needs=on_ray.WorkerNeeds(gpu_share=gpu_share))
         try:
             yield pool
         finally:

@@ -24,6 +24,7 @@ def run_here(
     root: Annotated[list[str], tyro.conf.UseAppendAction],
     workers: int = 2,
     backend: Literal["ray", "this-machine"] = "ray",
+    gpu_share: float = 0.0,
     state: Path = Path(".farm"),
 ) -> dict[str, Any]:
     """Run one job on this machine, without a farm head.
@@ -33,6 +34,7 @@ def run_here(
         root: A folder that the job's paths name, such as shots=/mnt/shots; give it once for each.
         workers: Worker processes.
         backend: ray for workers in processes of their own; this-machine for one after the other in this one.
+        gpu_share: Part of a GPU for each worker; 0 renders on the processor.
         state: Folder of the ledger; a second run goes on from it.
     """
     roots = roots_of(root)
@@ -44,6 +46,7 @@ def run_here(
         state_folder=state,
         workers=workers,
         backend=backend,
+        gpu_share=gpu_share,
         progress=_spoken_progress(),
     )
     if report["state"] != "completed":

@@ -108,6 +108,12 @@ class OnRay:
     _stillbirth_count: int = 0
 
     def __post_init__(self) -> None:
+        if self.needs.gpu_share > 0 and ray.cluster_resources().get("GPU", 0) == 0:
+            raise DataError(
+                "the Ray cluster has no GPU, so workers that need one would wait for ever",
+                where=f"GPU share {self.needs.gpu_share}",
+                remedy="leave --gpu-share out, or add a machine with a GPU to the cluster",
+            )
         for _ in range(self.worker_count):
             self._add_worker()
 
@@ -215,7 +221,7 @@ class OnRay:
 
 
 @contextmanager
-def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
+def local_cluster(*, cpu_count: int, has_gpus: bool = False) -> Iterator[None]:
     """Run a Ray cluster of this machine alone for as long as the block lasts; nothing of it remains afterwards.
 
     It asks for a token like any other cluster, kept in a private folder that goes with it. The user's home is not
@@ -237,7 +243,7 @@ def local_cluster(*, cpu_count: int, gpu_count: int = 0) -> Iterator[None]:
             _initialise(
                 address="local",
                 num_cpus=cpu_count,
-                num_gpus=gpu_count,
+                num_gpus=None if has_gpus else 0,  # None: as many as Ray finds
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 _temp_dir=str(folder),

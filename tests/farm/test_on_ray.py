@@ -8,15 +8,19 @@ import sys
 import time
 
 import pytest
+import ray
 import stub_task
 
+from dvp_core.data.errors import DataError
+from dvp_core.data.job import job_to_dict
 from farm.backends import on_ray
+from farm.client import connect
 from farm.file_lock import try_lock
 from farm.ledger import Ledger
 from farm.reports import frame_list, job_report
 from farm.scheduler import Scheduler, SchedulerOptions
 
-QUICK = SchedulerOptions(warm_up_deadline_s=4, shortest_deadline_s=2, withdraw_patience_s=0.5)
+QUICK = SchedulerOptions(warm_up_deadline_s=15, shortest_deadline_s=4, withdraw_patience_s=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,8 @@ def test_killed_worker_is_replaced_and_costs_at_most_the_frame_in_hand(start, le
 @pytest.mark.parametrize("trouble", ["crash", "leave", "hang", "raise"])
 def test_frame_that_ends_its_worker_is_set_aside_and_the_rest_goes_on(start, ledger, make_job, trouble):
     plan = {trouble: {"5": 99}}
-    ledger.submit(make_job(plan=plan, max_retries_per_frame=1, max_failed_frames=1), owner="a")
+    retry_count = 0 if trouble == "hang" else 1  # each costs a deadline
+    ledger.submit(make_job(plan=plan, max_retries_per_frame=retry_count, max_failed_frames=1), owner="a")
     report = run(start(2), "shot")
     assert report["frames"] == {"completed": 19, "failed": 1}
     assert report["failed_frames"][0]["frame"] == 5
@@ -121,6 +126,26 @@ def test_cancel_ends_a_frame_that_does_not_listen(start, ledger, make_job):
 def test_full_disk_is_told_from_other_errors(start, ledger, make_job):
     ledger.submit(make_job(plan={"full": {"3": 1}}), owner="a")
     assert run(start(1), "shot")["state"] == "paused"
+
+
+def test_head_joins_a_running_cluster_and_leaves_it_running(cluster, make_job, roots, tmp_path):
+    address = ray.get_runtime_context().gcs_address
+    script = os.path.join(os.path.dirname(__file__), "run_head.py")
+    command = [sys.executable, script, str(tmp_path / "state"), str(roots.folders["site"]), "ray", address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as head:
+        assert head.stdout.readline().startswith("http://127.0.0.1:")
+        client = connect(connection=tmp_path / "state" / "connection.json")
+        client.submit(job_to_dict(make_job()))
+        *_, report = client.watch("shot", interval_s=0.05)
+        head.send_signal(signal.SIGTERM)
+    assert head.returncode == 0
+    assert report["frames"] == {"completed": 20}
+    assert ray.cluster_resources()["CPU"] == 4
+
+
+def test_cluster_without_a_graphics_card_refuses_workers_that_need_one(cluster):
+    with pytest.raises(DataError, match="has no GPU"):
+        on_ray.OnRay(stub_task.run_order, 1, needs=on_ray.WorkerNeeds(gpu_share=0.5))
 
 
 def test_nothing_of_a_local_cluster_remains(tmp_path):

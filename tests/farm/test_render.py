@@ -19,6 +19,7 @@ from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
 from dvp_core.generator.networks import build_network, config_of_preset
 from dvp_core.passes import pass_path, write_pass_frame
 from dvp_core.pipeline.render_frames import frame_key, missing_passes, open_shot, render_frames
+from dvp_core.video import open_clip, write_png
 from farm.local import run_job
 from farm.preflight import check_job
 from farm.roots import Roots
@@ -158,6 +159,19 @@ def test_movie_is_made_of_the_frames(site, make_job, tmp_path):
     report = run(job, site, tmp_path, backend="this-machine")
     assert report["state"] == "completed", report["message"]
     assert report["files"]["shot.mp4"] == sha256_of_file(site.folders["site"] / "shot" / "shot.mp4")
+
+
+def test_movie_with_a_plate_is_composed_into_it(site, make_job, tmp_path):
+    folder = site.folders["site"]
+    (folder / "plate").mkdir()
+    for frame in range(101, 106):
+        write_png(folder / "plate" / f"plate.{frame:04d}.png", np.full((SIZE * 2, SIZE * 2, 3), 200, np.uint8))
+    job = job_on(make_job, site, "shot", frames="101-105", is_movie_wanted=True, plate="site:plate")
+    report = run(job, site, tmp_path, backend="this-machine")
+    assert report["state"] == "completed", report["message"]
+    movie = open_clip(folder / "shot" / "shot.mp4")
+    assert (movie.clip.width_px, movie.clip.height_px, movie.clip.frame_count) == (SIZE * 2, SIZE * 2, 5)
+    assert np.abs(movie.read(2)[SIZE + 8 :, SIZE + 8 :].astype(int) - 200).max() < 12
 
 
 @pytest.mark.parametrize(
