@@ -65,17 +65,14 @@ def frames_to_export(scene: bpy.types.Scene, frames: FrameRange | None) -> Frame
     Raises:
         DataError: The take does not reach that far, or nothing is left.
     """
-    take = remembered_take(rig_of_scene(scene))
+    available = remembered_take(rig_of_scene(scene)).frames
     if frames is None:
-        frames = FrameRange.of(
-            number
-            for number in range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
-            if number in take.frames
-        )
-    outside = [number for number in frames if number not in take.frames]
+        shown = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
+        frames = FrameRange.of(number for number in shown if number in available)
+    outside = [number for number in frames if number not in available]
     if outside or len(frames) == 0:
         what = f"frame {outside[0]} lies outside the take" if outside else "holds no frame of the take"
-        raise DataError(what, where=f"frames {frames}", remedy=f"The take has {take.frames}")
+        raise DataError(what, where=f"frames {frames}", remedy=f"The take has {available}")
     return frames
 
 

@@ -22,8 +22,7 @@ from dvp_core.passes.exr import PASS_CHANNELS, header_attributes
 from dvp_core.passes.render import render_pass_frame
 
 from ..rig.camera import pinhole_of
-from ..rig.importing import face_of
-from ..rig.memory import remembered_take
+from ..rig.memory import remembered_face, remembered_take
 from ..rig.reading import ScenePose, read_pose, rig_of_scene
 
 # What Blender takes the passes for: colours may be shown through a view transform, data may not.
@@ -76,7 +75,7 @@ def pass_frame_of_scene(
         frame: Plate frame number.
         crop: The square of the plate to draw.
     """
-    face = face_of(take, rig.dvp_rig.face_model_path)
+    face = remembered_face(rig)
     pose = read_pose(rig, take, depsgraph)
     pass_frame = render_pass_frame(
         face,

@@ -86,23 +86,27 @@ def find_plate(clip: Clip, take_path: Path, plate_path: Path | None) -> Path | N
     """Return where the plate is: the path given, else the clip's name beside the take; None where neither is.
 
     Raises:
-        DataError: A path was given, and nothing is there.
+        DataError: A path was given, and no movie or sequence is there.
     """
-    if plate_path is not None:
-        if not plate_path.exists() and not _sequence_files(plate_path):
-            raise DataError("there is no plate", where=plate_path, remedy="Give the clip that was tracked")
-        return plate_path
-    beside = take_path.parent / clip.file_name
-    return beside if beside.exists() or _sequence_files(beside) else None
+    if plate_path is None:
+        beside = take_path.parent / clip.file_name
+        return beside if _is_plate(beside) else None
+    if not _is_plate(plate_path):
+        raise DataError(
+            "there is no plate, neither a movie nor a sequence of pictures",
+            where=plate_path,
+            remedy="Give the clip that was tracked",
+        )
+    return plate_path
+
+
+def _is_plate(path: Path) -> bool:
+    return bool(_sequence_files(path)) or (path.is_file() and path.suffix.lower() in _MOVIE_SUFFIXES)
 
 
 def put_plate_behind(camera_object: bpy.types.Object, plate: Path, clip: Clip) -> bpy.types.Image:
     """Show a movie or image sequence behind everything, its first picture at the take's first frame."""
     files = _sequence_files(plate)
-    if not files and plate.suffix.lower() not in _MOVIE_SUFFIXES:
-        raise DataError(
-            "is neither a movie nor a sequence of pictures", where=plate, remedy="Give the clip that was tracked"
-        )
     image = bpy.data.images.load(str(files[0] if files else plate), check_existing=True)
     image.source = "SEQUENCE" if files else "MOVIE"
     background = camera_object.data.background_images.new()

@@ -10,7 +10,6 @@ import bpy
 import numpy as np
 
 from dvp_core.data.errors import DataError
-from dvp_core.data.face_model import FaceModel, read_face_model
 from dvp_core.data.take import Take, read_take
 from dvp_core.maths.frames import opengl_pose_from_take_pose
 from dvp_core.maths.rotations import unwrapped_quaternions
@@ -19,7 +18,7 @@ from . import names
 from .animation import Channel, add_tracked_layer
 from .armature import bind, make_armature_object
 from .camera import find_plate, make_camera_object, put_plate_behind
-from .memory import remember_take
+from .memory import face_of, remember_take
 from .mesh import make_face_object
 from .scene_setup import set_up_scene
 
@@ -69,7 +68,8 @@ def import_take(
     """
     path = Path(path)
     take = read_take(path)
-    face = face_of(take, face_model_path)
+    _check_key_limits(take)
+    face = face_of(take, face_model_path or "")
     plate = find_plate(take.clip, path, None if plate_path is None else Path(plate_path))
     collection = bpy.data.collections.new(take.subject or path.stem)
     context.scene.collection.children.link(collection)
@@ -96,42 +96,22 @@ def import_take(
     return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate)
 
 
-def face_of(take: Take, face_model_path: Path | str | None) -> FaceModel:
-    """Return the take's own face, or the model it was tracked with and its identity.
-
-    Raises:
-        DataError: The take carries no face and the model is not given or another one.
-    """
-    if take.face is not None:
-        return take.face
-    if not face_model_path:
-        raise DataError(
-            f"carries no face (the licence of '{take.face_model_id}' forbids it)",
-            where=f"take of {take.clip.file_name}",
-            remedy="Give the face model it was tracked with",
-        )
-    model = read_face_model(face_model_path)
-    if model.sha256 != take.face_model_sha256:
-        raise DataError(
-            f"is not the model of the take ('{take.face_model_id}', {take.face_model_sha256[:12]})",
-            where=face_model_path,
-            remedy="Give the face model the clip was tracked with",
-        )
-    return model.baked(take.identity)
-
-
-def _set_key_limits(face_object: bpy.types.Object, take: Take) -> None:
-    """Widen a key's slider where the tracked values leave 0..1, which Blender would cut off."""
-    lowest, highest = take.expression.min(axis=0), take.expression.max(axis=0)
-    beyond = np.flatnonzero(np.maximum(-lowest, highest) > _KEY_LIMIT)
+def _check_key_limits(take: Take) -> None:
+    largest = np.abs(take.expression).max(axis=0, initial=0.0)
+    beyond = np.flatnonzero(largest > _KEY_LIMIT)
     if beyond.size:
         raise DataError(
             f"expression '{take.expression_names[beyond[0]]}' leaves Blender's limit of 10",
             where=f"take of {take.clip.file_name}",
             remedy="Track the clip again",
         )
+
+
+def _set_key_limits(face_object: bpy.types.Object, take: Take) -> None:
+    """Widen a key's slider where the tracked values leave 0..1, which Blender would cut off."""
+    lowest, highest = take.expression.min(axis=0).tolist(), take.expression.max(axis=0).tolist()
     keys = face_object.data.shape_keys.key_blocks
-    for name, low, high in zip(take.expression_names, lowest.tolist(), highest.tolist(), strict=True):
+    for name, low, high in zip(take.expression_names, lowest, highest, strict=True):
         keys[name].slider_min = min(0.0, low)
         keys[name].slider_max = max(1.0, high)
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import bpy
 
 from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel, read_face_model
 from dvp_core.data.take import Take, read_take
 
 _BYTES = "take_bytes"
 _CACHE_LIMIT = 4
 _cache: dict[str, Take] = {}  # by content hash, so that it can never be stale
+_faces: dict[tuple[str, str], FaceModel] = {}  # of takes that carry none, by the take's hash and the model's path
 
 
 def remember_take(rig: bpy.types.Object, take: Take, path: Path, *, is_packed: bool) -> None:
@@ -63,6 +65,7 @@ def _keep(take: Take) -> None:
 def forget_takes() -> None:
     """Drop every take from memory, so that the next use reads it again."""
     _cache.clear()
+    _faces.clear()
 
 
 def _load(rig: bpy.types.Object) -> Take:
@@ -89,6 +92,48 @@ def _take_file(rig: bpy.types.Object) -> Path:
         where=rig.name,
         remedy="Put the take beside the .blend, or import it again with 'Pack Take' on",
     )
+
+
+def remembered_face(rig: bpy.types.Object) -> FaceModel:
+    """Return the face of the rig's take.
+
+    Raises:
+        DataError: The take carries none, and its model is not where it was.
+    """
+    path = rig.dvp_rig.face_model_path
+    return face_of(remembered_take(rig), bpy.path.abspath(path) if path else "")
+
+
+def face_of(take: Take, face_model_path: Path | str) -> FaceModel:
+    """Return the take's own face, or the model it was tracked with and its identity.
+
+    Raises:
+        DataError: The take carries no face and the model is not given or another one.
+    """
+    if take.face is not None:
+        return take.face
+    if not face_model_path:
+        raise DataError(
+            f"carries no face (the licence of '{take.face_model_id}' forbids it)",
+            where=f"take of {take.clip.file_name}",
+            remedy="Give the face model it was tracked with",
+        )
+    key = (take.sha256, str(face_model_path))
+    if key not in _faces:
+        _faces.clear()
+        _faces[key] = _baked_model(take, face_model_path)
+    return _faces[key]
+
+
+def _baked_model(take: Take, path: Path | str) -> FaceModel:
+    model = read_face_model(path)
+    if model.sha256 != take.face_model_sha256:
+        raise DataError(
+            f"is not the model of the take ('{take.face_model_id}', {take.face_model_sha256[:12]})",
+            where=path,
+            remedy="Give the face model the clip was tracked with",
+        )
+    return model.baked(take.identity)
 
 
 def _description(take: Take, path: Path) -> str:

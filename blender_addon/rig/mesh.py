@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -83,8 +85,9 @@ def _add_reflectance(mesh: bpy.types.Mesh, reflectance: np.ndarray) -> None:
 def _material(name: str) -> bpy.types.Material:
     """Return a new material that shows the vertex colours."""
     material = bpy.data.materials.new(f"Portrait {name}")
-    material.use_nodes = True
-    tree = material.node_tree
+    if material.node_tree is None:  # from 5.0 on every material has one
+        material.use_nodes = True
+    tree: Any = material.node_tree
     surface = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
     surface.inputs["Roughness"].default_value = _ROUGHNESS[name]
     color = tree.nodes.new("ShaderNodeVertexColor")

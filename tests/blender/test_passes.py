@@ -5,7 +5,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.passes.exporting import export_passes
+from blender_addon.compat import set_multilayer_exr
+from blender_addon.passes.exporting import export_passes, iterate_export
 from blender_addon.passes.scene_passes import pass_frame_of_scene
 from blender_addon.rig.importing import import_take
 from blender_addon.rig.memory import forget_takes
@@ -105,6 +106,18 @@ def test_export_puts_the_scenes_settings_back(context, take_file, tmp_path):
     assert settings_of(scene) == before
 
 
+def test_stopped_export_leaves_whole_frames_and_the_scene_as_it_was(context, take_file, tmp_path):
+    path, take = take_file
+    import_take(path, context=context)
+    before = settings_of(context.scene)
+    exports = iterate_export(context.scene, tmp_path / "passes", take.frames)
+    done = [next(exports), next(exports)]
+    assert context.scene.render.engine == "DVP_PASSES"
+    exports.close()
+    assert settings_of(context.scene) == before
+    assert sorted((tmp_path / "passes").iterdir()) == done
+
+
 def settings_of(scene):
     render = scene.render
     return (
@@ -124,8 +137,7 @@ def test_whole_plate_shows_the_plates_camera(context, take_file, tmp_path):
     import_take(path, context=context)
     scene = context.scene
     scene.render.engine = "DVP_PASSES"
-    scene.render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
-    scene.render.image_settings.color_depth = "32"
+    set_multilayer_exr(scene.render.image_settings)
     scene.frame_set(1003)
     expected = plate_pass_frame(take, 1003)
     for percentage, size in ((100, (180, 320)), (50, (90, 160))):
