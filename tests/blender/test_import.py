@@ -221,3 +221,25 @@ def test_thousand_frames_of_52_expressions_import_quickly(context, tmp_path, cap
         sys.stdout.write(f"\nimport of 1,000 frames x 52 expressions, {face.vertex_count} vertices: {seconds:.2f} s\n")
     action = imported.face.data.shape_keys.animation_data.nla_tracks[0].strips[0].action
     assert tuple(action.frame_range) == (1001, 2000)
+
+
+def test_built_in_face_blinks_with_the_subjects_left_eye(context, tmp_path):
+    from dvp_core.data.take import with_compact_face
+    from dvp_core.face import built_in_face
+
+    model = built_in_face()
+    face = with_compact_face(model.baked(np.zeros(model.identity_count)))
+    path = tmp_path / "built_in.take"
+    take = small_take(face=face, frame_count=2)
+    write_take(path, take)
+    imported = import_take(path, context=context)
+    context.scene.frame_set(1002)
+    expected = pose_vertices(take, 1) @ BLENDER_WORLD_FROM_CAMERA.T
+    np.testing.assert_allclose(evaluated_vertices(imported.face), expected, atol=1e-5)
+    key = imported.face.data.shape_keys.key_blocks["eyeBlinkLeft"]
+    positions, neutral = (np.empty(3 * face.vertex_count, np.float32) for _ in range(2))
+    key.data.foreach_get("co", positions)
+    imported.face.data.shape_keys.key_blocks["Basis"].data.foreach_get("co", neutral)
+    moved = np.abs((positions - neutral).reshape(-1, 3)).max(axis=1) > 1e-4
+    assert moved.sum() > 10
+    assert (neutral.reshape(-1, 3)[moved, 0] > 0).all()
