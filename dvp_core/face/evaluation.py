@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dvp_core.data.face_model import FaceModel
+from dvp_core.maths.rotations import gaze_rotation
 
 
 def evaluate(model: FaceModel, *, identity: ArrayLike | None = None, expression: ArrayLike | None = None) -> np.ndarray:
@@ -40,15 +41,6 @@ def blend(coefficients: ArrayLike, basis: np.ndarray) -> np.ndarray:
     fields = basis if active.size == len(basis) else basis[active]
     flat = weights[active] @ fields.reshape(len(fields), -1)
     return flat.reshape(basis.shape[1:]).astype(np.float64)
-
-
-def gaze_rotation(yaw_rad: float, pitch_rad: float) -> np.ndarray:
-    """Rotation (3, 3) that turns an eye looking along +Z to the gaze; yaw positive to +X, pitch positive up."""
-    sin_yaw, cos_yaw = np.sin(yaw_rad), np.cos(yaw_rad)
-    sin_pitch, cos_pitch = np.sin(pitch_rad), np.cos(pitch_rad)
-    about_y = np.array([[cos_yaw, 0.0, sin_yaw], [0.0, 1.0, 0.0], [-sin_yaw, 0.0, cos_yaw]])
-    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cos_pitch, sin_pitch], [0.0, -sin_pitch, cos_pitch]])
-    return about_y @ about_x
 
 
 def eye_centers(model: FaceModel, vertices_head: np.ndarray) -> np.ndarray:

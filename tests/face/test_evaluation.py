@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dvp_core.data.face_model import LEFT, RIGHT
 from dvp_core.face import built_in_face, evaluate, landmarks_68, rotate_eyes, vertex_normals
-from dvp_core.face.evaluation import eye_centers, gaze_rotation
+from dvp_core.face.evaluation import eye_centers
+from dvp_core.maths.rotations import gaze_rotation
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from mathutils import Matrix
 
 from dvp_core.actor import ActorTruth
 from dvp_core.data.face_model import FaceModel
-from dvp_core.face.evaluation import evaluate, eye_centers, gaze_rotation
+from dvp_core.face.evaluation import evaluate, eye_centers
 from dvp_core.maths.frames import BLENDER_HEAD_FROM_HEAD, blender_from_take_pose
-from dvp_core.maths.rotations import matrix_from_quaternion_wxyz
+from dvp_core.maths.rotations import gaze_rotation, matrix_from_quaternion_wxyz
 from tools.built_in_actor.meshes import (
     add_noise_bump,
     link_attribute,
