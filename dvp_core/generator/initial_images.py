@@ -12,6 +12,9 @@ from torch import Tensor
 
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import FastNetwork
+from dvp_core.generator.networks.fast import pixel_grid
+from dvp_core.generator.networks.head_frame import fitted_head_frame
+from dvp_core.generator.networks.neural_texture import lookup
 
 _MOST_FRAMES = 48
 _CPU = torch.device("cpu")
@@ -23,12 +26,21 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
     indices = images.targets[np.unique(picks)]
     plates = images.plates[indices].astype(np.float32) * (2 / 255) - 1
     median = np.median(plates, axis=0)
-    most_typical = plates[np.abs(plates - median).mean(axis=(1, 2, 3)).argmin()]
+    most_typical = indices[int(np.abs(plates - median).mean(axis=(1, 2, 3)).argmin())]
     with torch.no_grad():
         network.background.copy_(torch.from_numpy(median).movedim(2, 0)[None])
-        network.canonical.copy_(torch.from_numpy(most_typical).movedim(2, 0)[None])
+        network.canonical.copy_(on_head_plane(images, most_typical))
         for plane, axes in ((network.skin, (0, 1)), (network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
             plane[0, :3] = mean_details(images, indices, axes, plane.shape[-1])
+
+
+def on_head_plane(images: TrainingImages, index: int) -> Tensor:
+    """A training frame's plate (1, 3, H, W) as it lies on the plane that moves with the head."""
+    window, plate = images.batch(np.array([index]), _CPU)
+    grid = pixel_grid(plate.shape[-1], _CPU)
+    correspondence = window.current[:, 3:6]
+    mask = (correspondence.amax(dim=1, keepdim=True) > -1).float()
+    return lookup(plate, fitted_head_frame(correspondence, mask, grid).to_picture(grid))
 
 
 def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:

@@ -10,6 +10,8 @@ from dvp_core.generator.networks import (
     config_of_preset,
 )
 from dvp_core.generator.networks.dvp2018 import down_channels
+from dvp_core.generator.networks.fast import pixel_grid
+from dvp_core.generator.networks.head_frame import REACH, fitted_head_frame
 from dvp_core.generator.networks.neural_texture import lookup
 
 
@@ -101,3 +103,28 @@ def test_lookup_returns_texel_values_at_texel_centres():
     rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(4.0), indexing="ij")
     places = torch.stack([(columns + 0.5) / 2 - 1, (rows + 0.5) / 1.5 - 1], dim=-1)[None]
     torch.testing.assert_close(lookup(image, places), image)
+
+
+def affine_picture(linear, offset, size=96):
+    """Correspondence, mask and grid of a face that an affine camera shows."""
+    random = torch.Generator().manual_seed(5)
+    grid = pixel_grid(size, torch.device("cpu"))
+    depth = torch.rand(1, size, size, 1, generator=random) - 0.5
+    flat = (grid - offset - depth * torch.tensor([0.1, -0.05])) @ torch.linalg.inv(linear).T
+    correspondence = torch.cat([flat, depth], dim=-1).movedim(-1, 1)
+    return correspondence, (correspondence.abs().amax(dim=1, keepdim=True) < 1).float(), grid
+
+
+def test_the_head_frame_finds_the_camera_that_shows_the_face():
+    linear, offset = torch.tensor([[0.5, 0.1], [-0.1, 0.4]]), torch.tensor([0.2, -0.1])
+    frame = fitted_head_frame(*affine_picture(linear, offset))
+    torch.testing.assert_close(frame.linear[0], REACH * linear, atol=2e-3, rtol=0)
+    torch.testing.assert_close(frame.offset[0], offset, atol=2e-3, rtol=0)
+    places = torch.rand(1, 5, 7, 2, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(frame.to_plane(frame.to_picture(places)), places, atol=1e-5, rtol=0)
+
+
+def test_without_a_face_the_head_frame_is_the_pictures():
+    correspondence, mask, grid = affine_picture(torch.eye(2), torch.zeros(2))
+    frame = fitted_head_frame(torch.full_like(correspondence, -1), torch.zeros_like(mask), grid)
+    torch.testing.assert_close(frame.to_picture(grid), grid)

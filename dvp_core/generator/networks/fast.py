@@ -1,7 +1,7 @@
 """The network for minutes of training on a processor: most of the picture is known before it learns anything.
 
 Four guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned image),
-a learned canonical image of the person bent by a predicted smooth flow (hair, clothes), the colour pass with a
+a learned image that moves with the head, bent by a predicted smooth flow (hair), the colour pass with a
 learned skin detail laid on through the correspondence, and what the convolutions paint themselves with the help of a
 neural texture. The learned images carry the sharp detail, so that no convolution runs at the full resolution: a small
 U-Net works at a quarter of it, its last layer paints 2 x 2 pixels at once. The ten older frames enter at an eighth
@@ -20,15 +20,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
+from dvp_core.generator.networks.head_frame import fitted_head_frame
 from dvp_core.generator.networks.neural_texture import NeuralTexture, lookup
 from dvp_core.generator.networks.window import Window
 
 LAYERS = 4
-"""Background, bent canonical image, skin, painted image."""
+"""Background, image on the head's plane, skin, painted image."""
 NEVER = 30.0
 """A logit this low is a share of zero."""
 FLOW_SCALE = 0.02
-"""Half-widths of the picture a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
+"""Half-widths of the plane a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class FastNetwork(nn.Module):
         size, half_width = config.resolution_px, config.width // 2
         self.background = nn.Parameter(torch.zeros(1, 3, size, size))
         self.canonical = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
         self.skin = nn.Parameter(torch.zeros(1, 3, size, size))
         self.texture = NeuralTexture(config.texture_channels, config.texture_size)
         self.to_half = nn.Conv2d(CHANNELS_PER_FRAME + 1, half_width, 2, 2)
@@ -128,7 +130,7 @@ class FastNetwork(nn.Module):
 
     def image_parameters(self) -> list[nn.Parameter]:
         """The learned pictures, whose values are colours and features, not convolution weights."""
-        return [self.background, self.canonical, self.skin, self.texture.front, self.texture.side]
+        return [self.background, self.canonical, self.around_head, self.skin, self.texture.front, self.texture.side]
 
     def _initialise(self) -> None:
         """Keep the size of activations through the depth (He et al. 2015), and begin with the known images alone."""
@@ -147,10 +149,12 @@ class FastNetwork(nn.Module):
         features = self.texture(current[:, 3:6, ::2, ::2], mask[:, :, ::2, ::2])
         half = self.to_half(torch.cat([current, mask], dim=1))
         at_half = torch.cat([functional.silu(half), features.to(half.dtype)], dim=1)
-        at_quarter = self.trunk(self.to_quarter(at_half), window.history)
+        places = self._places_on_head(current, mask)
+        moving = lookup(self.around_head, places[:, 1::4, 1::4])
+        at_quarter = self.trunk(self.to_quarter(at_half) + moving.to(half.dtype), window.history)
         painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
         surface = current[:, :3] + lookup(self.skin, current[:, 3:5].movedim(1, -1))
-        known = (self.background, self._bent(at_quarter), surface, painted[:, :3])
+        known = (self.background, self._bent(at_quarter, places), surface, painted[:, :3])
         weights = self._weights(painted[:, 3:], mask)
         return torch.stack([layer * weights[:, index, None] for index, layer in enumerate(known)]).sum(dim=0)
 
@@ -159,11 +163,16 @@ class FastNetwork(nn.Module):
         hidden = functional.pad(mask - 1, (0, 0, 0, 0, 2, 1)) * NEVER
         return (logits + hidden).softmax(dim=1)
 
-    def _bent(self, at_quarter: Tensor) -> Tensor:
-        """The canonical image seen through the predicted flow."""
+    def _places_on_head(self, current: Tensor, mask: Tensor) -> Tensor:
+        """Every pixel's place (batch, size, size, 2) on the plane that moves with the head."""
+        grid = pixel_grid(self.config.resolution_px, current.device)
+        return fitted_head_frame(current[:, 3:6], mask, grid).to_plane(grid)
+
+    def _bent(self, at_quarter: Tensor, places: Tensor) -> Tensor:
+        """The image on the head's plane, seen through the predicted flow."""
         size = self.config.resolution_px
         flow = functional.interpolate(self.flow(at_quarter).float(), size=(size, size), mode="bilinear")
-        return lookup(self.canonical, pixel_grid(size, flow.device) + FLOW_SCALE * flow.movedim(1, -1))
+        return lookup(self.canonical, places + FLOW_SCALE * flow.movedim(1, -1))
 
 
 def pixel_grid(size: int, device: torch.device) -> Tensor:

@@ -1,0 +1,75 @@
+"""Where the head is: a plane that moves with it, found from the correspondence image alone.
+
+Hair has no correspondence, but it moves with the head. The affine camera that maps correspondences to pixels, fitted
+to what is seen of the face, extends to a plane through the head's middle that reaches beyond the face. Pictures and
+features painted on that plane follow the head to places where it never was in training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+REACH = 2.0
+"""Half the plane's side, in half-sides of the mean face's bounding box: room for hair."""
+_STRIDE = 4
+_FEWEST_POINTS = 16
+_RIDGE = 1e-4
+_SMALLEST_AREA = 1e-4
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """Affine map from the plane, its corners at -1 and 1, to the picture, its corners at -1 and 1.
+
+    Attributes:
+        linear: (batch, 2, 2).
+        offset: (batch, 2).
+    """
+
+    linear: Tensor
+    offset: Tensor
+
+    def to_picture(self, places: Tensor) -> Tensor:
+        """Map plane points (batch, ..., 2) to the picture."""
+        return _affine(self.linear, self.offset, places)
+
+    def to_plane(self, places: Tensor) -> Tensor:
+        """Map picture points (batch, ..., 2) to the plane."""
+        inverse = torch.linalg.inv(self.linear)
+        return _affine(inverse, -torch.einsum("bij,bj->bi", inverse, self.offset), places)
+
+
+def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
+    flat = places.reshape(len(places), -1, 2).expand(len(linear), -1, -1)
+    mapped = flat @ linear.transpose(1, 2) + offset[:, None]
+    return mapped.reshape(len(linear), *places.shape[1:])
+
+
+def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> HeadFrame:
+    """Fit the head's plane to a correspondence image by least squares.
+
+    Args:
+        correspondence: (batch, 3, height, width) in [-1, 1].
+        mask: (batch, 1, height, width), 1 where there is a surface.
+        grid: (1, height, width, 2) pixel centres in [-1, 1].
+
+    Returns:
+        The frame; where too little of the face is seen, the picture's own.
+    """
+    points = correspondence[..., ::_STRIDE, ::_STRIDE].flatten(2).transpose(1, 2).double()
+    weight = mask[..., ::_STRIDE, ::_STRIDE].flatten(1)[..., None].double()
+    pixels = grid[:, ::_STRIDE, ::_STRIDE].reshape(1, -1, 2).double()
+    homogeneous = torch.cat([points, torch.ones_like(points[..., :1])], dim=2)
+    weighted = (homogeneous * weight).transpose(1, 2)
+    count = weight.sum(dim=1).clamp(min=1)
+    ridge = torch.eye(4, dtype=torch.float64, device=points.device) * (_RIDGE * count[..., None])
+    camera = torch.linalg.solve(weighted @ homogeneous + ridge, weighted @ pixels).transpose(1, 2)
+    linear, offset = REACH * camera[:, :, :2], camera[:, :, 3]
+    is_seen = (count[:, 0] >= _FEWEST_POINTS) & (torch.linalg.det(linear).abs() > _SMALLEST_AREA)
+    identity = torch.eye(2, dtype=torch.float64, device=points.device).expand_as(linear)
+    linear = torch.where(is_seen[:, None, None], linear, identity)
+    offset = torch.where(is_seen[:, None], offset, torch.zeros_like(offset))
+    return HeadFrame(linear.float(), offset.float())
