@@ -45,7 +45,10 @@ from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, Task, Wor
 _LOG_LIMIT_LETTERS = 64 * 1024
 _JOBS_IN_ORDER = "SELECT id, content FROM jobs WHERE state IN ('queued', 'active') ORDER BY priority DESC, sequence"
 _NEXT_TASK = f"""
-SELECT name FROM tasks WHERE job_id = ? AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})
+SELECT name FROM tasks WHERE job_id = :job AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})
+AND (:anything OR NOT EXISTS (
+    SELECT 1 FROM attempts WHERE attempts.job_id = tasks.job_id AND attempts.task = tasks.name
+    AND attempts.worker = :worker AND attempts.state IN ('failed', 'lost')))
 ORDER BY failures, position LIMIT 1
 """
 
@@ -201,7 +204,7 @@ class Ledger:
     def next_order(self, *, worker: str, roots: Roots) -> WorkOrder | None:
         """Hand out the next task by priority, then submission, then place in the job; None where nothing waits."""
         with self._transaction() as database:
-            found = self._next_task(database)
+            found = self._next_task(database, worker)
             if found is None:
                 return None
             job, task = found
@@ -217,12 +220,15 @@ class Ledger:
             finished = () if task.kind == "render" else self.finished_frames(job.id)
             return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished)
 
-    def _next_task(self, database: sqlite3.Connection) -> tuple[Job, Task] | None:
+    def _next_task(self, database: sqlite3.Connection, worker: str) -> tuple[Job, Task] | None:
+        """Return the next task that this worker has not failed; one that it has, where a job has no other."""
         for row in database.execute(_JOBS_IN_ORDER).fetchall():
-            waiting = database.execute(_NEXT_TASK, (row["id"],)).fetchone()
-            if waiting is not None:
-                job, tasks = _compiled(row["content"])
-                return job, tasks[waiting["name"]]
+            for anything in (False, True):
+                values = {"job": row["id"], "worker": worker, "anything": anything}
+                waiting = database.execute(_NEXT_TASK, values).fetchone()
+                if waiting is not None:
+                    job, tasks = _compiled(row["content"])
+                    return job, tasks[waiting["name"]]
         return None
 
     def record(self, attempt: int, record: Record) -> bool:

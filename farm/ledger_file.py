@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, task TEXT NOT NULL, worker TEXT NOT NULL,
     frames TEXT NOT NULL, state TEXT NOT NULL, started_s REAL NOT NULL, ended_s REAL, message TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS attempts_by_state ON attempts (state, job_id);
+CREATE INDEX IF NOT EXISTS attempts_by_task ON attempts (job_id, task);
 CREATE TABLE IF NOT EXISTS logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, attempt INTEGER, frame INTEGER, at_s REAL NOT NULL,
     text TEXT NOT NULL);

@@ -191,6 +191,22 @@ def test_frame_that_failed_comes_last_in_its_chunk(ledger):
     assert (2, 3, 4, 1) in [order.frames for order in again]
 
 
+def test_chunk_that_a_worker_failed_goes_to_another_first(ledger):
+    ledger.submit(job_of(frames="1-8"), owner="a")
+    first = ledger.next_order(worker="w1", roots=ROOTS)
+    ledger.end_attempt(first.attempt, failure="error", message="why")
+    second = ledger.next_order(worker="w1", roots=ROOTS)
+    assert second.task.name == "render.000001"
+    assert ledger.next_order(worker="w2", roots=ROOTS).task.name == "render.000000"
+
+
+def test_lone_worker_tries_its_own_failure_again(ledger):
+    ledger.submit(job_of(frames="1-3"), owner="a")
+    first = ledger.next_order(worker="w1", roots=ROOTS)
+    ledger.end_attempt(first.attempt, failure="error", message="why")
+    assert ledger.next_order(worker="w1", roots=ROOTS).frames == (2, 3, 1)
+
+
 def test_frames_put_back_take_what_was_made_of_them_along(ledger):
     ledger.submit(job_of(frames="1-2"), owner="a")
     while order := ledger.next_order(worker="w", roots=ROOTS):
