@@ -1,0 +1,112 @@
+"""The whole report on a tiny face: real passes of a posed sheet, a plate made from them, a generator trained on it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import read_json
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.evaluate import evaluate_take, hold_out_frames, nearest_training_frames
+from dvp_core.evaluate.scores import Tally
+from dvp_core.evaluate.self_reenactment import mouth_mask
+from dvp_core.generator import TrainOptions, load_generator, train
+from dvp_core.passes import render_passes
+
+
+class Memory:
+    def __init__(self, frames):
+        self.by_frame = {frame.frame: frame for frame in frames}
+        self.frames = FrameRange.of(self.by_frame)
+
+    def read(self, frame):
+        return self.by_frame[frame]
+
+
+@pytest.fixture(scope="module")
+def take(tiny_take):
+    return replace(tiny_take, crop=replace(tiny_take.crop, resolution_px=32))
+
+
+@pytest.fixture(scope="module")
+def passes(take):
+    return Memory(render_passes(take, backend="reference"))
+
+
+@pytest.fixture(scope="module")
+def plate_crops(passes):
+    def crop(frame):
+        corr = passes.read(frame).corr
+        wall = np.full_like(corr, 0.2)
+        return np.rint(np.where(passes.read(frame).mask[..., None] > 0, corr, wall) * 255).astype(np.uint8)
+
+    return crop
+
+
+@pytest.fixture(scope="module")
+def generator(take, passes, plate_crops, tmp_path_factory):
+    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, device="cpu")
+    path = tmp_path_factory.mktemp("generator") / "g.safetensors"
+    return load_generator(train(take, passes, plate_crops, path, options=options))
+
+
+def test_the_report_stands_on_disk(take, passes, plate_crops, generator, tmp_path):
+    report = evaluate_take(take, passes, plate_crops, generator, tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["report.html", "report.json", "report.png"]
+    written = read_json(tmp_path / "report.json")
+    assert written["generator"]["psnr"] == pytest.approx(report.generator.psnr)
+    assert written["frames"] == str(hold_out_frames(take))
+    assert report.parameters == sum(weight.numel() for weight in generator.network.parameters())
+    assert report.inference_ms > 0
+    assert report.training["steps"] == 3
+    assert "nearest training frame" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "report.png").stat().st_size > 1000
+
+
+def test_a_generator_that_saw_the_frames_is_refused(take, passes, plate_crops, generator, tmp_path):
+    record = generator.facts.record | {"options": {"hold_out": "none"}}
+    cheater = replace(generator, facts=replace(generator.facts, record=record))
+    with pytest.raises(DataError, match="trained on the frames to compare"):
+        evaluate_take(take, passes, plate_crops, cheater, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_to_compare_is_refused(take, passes, plate_crops, generator, tmp_path):
+    lost = replace(take, is_tracked=np.zeros(take.frame_count, dtype=bool))
+    with pytest.raises(DataError, match="no tracked frame"):
+        evaluate_take(lost, passes, plate_crops, generator, tmp_path)
+
+
+def test_the_nearest_frame_is_found_by_parameters(take):
+    training = np.arange(take.frame_count - 1)
+    copied = replace(
+        take,
+        **{
+            name: np.concatenate([getattr(take, name)[:-1], getattr(take, name)[[1]]])
+            for name in ("head_rotation_wxyz", "head_translation_m", "expression", "gaze_rad")
+        },
+    )
+    assert nearest_training_frames(copied, training, np.array([take.frame_count - 1])).tolist() == [1]
+    assert nearest_training_frames(take, training, training).tolist() == training.tolist()
+
+
+def test_the_mouth_lies_inside_the_crop(take):
+    mask = mouth_mask(take, 0)
+    assert mask.shape == (32, 32)
+    assert not mouth_mask(replace(take, face=None), 0).any()
+
+
+def test_drift_counts_only_what_stands_still():
+    still = np.zeros((4, 4), dtype=bool)
+    tally = Tally()
+    for frame in range(6):
+        plate = np.full((16, 16, 3), 100, dtype=np.uint8)
+        plate[:8] += np.uint8(20 * (frame % 2))
+        made = plate.copy()
+        made[8:] += np.uint8(10 * (frame % 2))
+        tally.add(frame, made, plate, still.repeat(4, 0).repeat(4, 1), still.repeat(4, 0).repeat(4, 1))
+    scores = tally.scores()
+    assert scores.background_drift == pytest.approx(5)
+    assert scores.flicker == pytest.approx(5 * 3**0.5)
+    assert scores.rgb_distance == pytest.approx(2.5 * 3**0.5)
