@@ -7,6 +7,7 @@ import numpy as np
 from dvp_core.face.built_in import anatomy
 from dvp_core.face.built_in.head import Head
 from dvp_core.face.built_in.skin import BORDER_RING, CONTACT_RING, MARGIN_RING
+from dvp_core.face.landmark_map import mirrored_landmarks
 
 # Places (x, y, z) of the bridge and the base of the nose; the left half of the base.
 _BRIDGE = ((0, 38, 105.5), (0, 26, 112.5), (0, 14, 120), (0, 2, 128.5))
@@ -25,23 +26,27 @@ def place_landmarks(head: Head, triangles: np.ndarray) -> tuple[np.ndarray, np.n
         vertices[index] = number
     skin = np.isin(triangles, np.flatnonzero(head.is_region("face", "head"))).all(axis=1)
     outer = triangles[skin]
+    image = mirrored_landmarks()
     for index, target in _surface_targets(head).items():
         vertices[index], weights[index] = nearest_on_triangles(head.vertices, outer, target)
+        # The other side takes the mirrored corners: the quads' diagonals are not symmetric, the landmarks are.
+        if image[index] != index:
+            vertices[image[index]], weights[image[index]] = head.mirror[vertices[index]], weights[index]
     return vertices, weights.astype(np.float32)
 
 
 def _surface_targets(head: Head) -> dict[int, np.ndarray]:
-    flip = np.array((-1.0, 1.0, 1.0))
+    """Places of the landmarks of the left half and the middle that are no vertices, mm."""
     targets: dict[int, np.ndarray] = {}
     for step, point in enumerate(anatomy.JAW_LINE):
-        targets[8 + step], targets[8 - step] = np.array(point, dtype=float), np.array(point) * flip
+        targets[8 + step] = np.array(point, dtype=float)
     brow = np.array(anatomy.BROW, dtype=float)
     for step, point in enumerate(head.surface.front(brow[:, 0], brow[:, 1])):
-        targets[22 + step], targets[21 - step] = point, point * flip
+        targets[22 + step] = point
     for step, point in enumerate(_BRIDGE):
         targets[27 + step] = np.array(point, dtype=float)
     for step, point in enumerate(_BASE):
-        targets[33 + step], targets[33 - step] = np.array(point, dtype=float), np.array(point) * flip
+        targets[33 + step] = np.array(point, dtype=float)
     return targets
 
 

@@ -20,7 +20,8 @@ from dvp_core.face.built_in.template import (
 )
 
 LID_RADIUS = anatomy.EYEBALL_RADIUS + 0.9
-_ORBIT_CENTER, _ORBIT_HALF_SIZE = np.array((30.8, 35.0)), np.array((21.0, 15.5))
+_ORBIT_CENTER, _ORBIT_HALF_SIZE = np.array((30.8, 36.0)), np.array((21.0, 16.8))
+_FULLNESS = 2.7
 _MOUTH_CENTER, _MOUTH_HALF_SIZE = np.array((0.0, -34.5)), np.array((34.0, 17.0))
 
 
@@ -80,12 +81,16 @@ def build_skin(surface: HeadSurface) -> Skin:
 
 
 def _ellipse(surface: HeadSurface, center: np.ndarray, half_size: np.ndarray, count: int) -> np.ndarray:
-    """Points (N, 3) of the skin on a frontal ellipse, evenly spaced along it, from its +X end upward."""
+    """Points (N, 3) of the skin on a frontal superellipse, evenly spaced along it, from its +X end upward.
+
+    Its corners are fuller than an ellipse's: the grid around it is spared a pinch there.
+    """
     fine = np.linspace(0.0, 2.0 * np.pi, 721)
-    outline = center + half_size * np.column_stack([np.cos(fine), np.sin(fine)])
+    circle = np.column_stack([np.cos(fine), np.sin(fine)])
+    outline = center + half_size * np.sign(circle) * np.abs(circle) ** (2.0 / _FULLNESS)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(outline, axis=0), axis=1))])
-    angle = np.interp(np.arange(count) / count * length[-1], length, fine)
-    x, y = (center + half_size * np.column_stack([np.cos(angle), np.sin(angle)])).T
+    place = np.arange(count) / count * length[-1]
+    x, y = (np.interp(place, length, outline[:, axis]) for axis in (0, 1))
     return surface.front(x, y)
 
 
