@@ -44,3 +44,29 @@ def make_job(roots):
         return Job(**(settings | changes))
 
     return make
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A site on which jobs really render, with signing keys of its own."""
+    from render_site import make_site
+
+    monkeypatch.setenv("DVP_KEYS", str(tmp_path / "keys"))
+    return make_site(tmp_path / "render_site")
+
+
+@pytest.fixture
+def job_on(make_job, site):
+    """Return a maker of jobs on that site: all its frames, no movie."""
+    from render_site import FIRST, LAST
+
+    def make(name, **changes):
+        paths = {
+            "passes": "site:passes",
+            "generator": "site:actor.safetensors",
+            "output": f"site:{name}/frame.####.png",
+        }
+        settings = paths | {"frames": f"{FIRST}-{LAST}", "is_movie_wanted": False} | changes
+        return make_job(name, **settings)
+
+    return make

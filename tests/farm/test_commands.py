@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -64,3 +65,22 @@ def test_job_without_head_names_what_is_missing(tmp_path, make_job, roots):
     done = dvp(*words, "--backend", "this-machine", "--json")
     assert done.returncode == 1
     assert "'generator': names no file" in json.loads(done.stdout.splitlines()[-1])["error"]
+
+
+def test_head_renders_what_is_submitted(site, job_on, tmp_path):
+    folder = site.folders["site"]
+    job_file = tmp_path / "job.json"
+    job_file.write_text(json.dumps(job_to_dict(job_on("shot", frames="101-104", is_movie_wanted=True))))
+    command = [sys.executable, "-m", "dvp_core", "farm", "head", "--root", f"site={folder}", "--port", "0"]
+    command += ["--state", str(tmp_path / "state"), "--backend", "this-machine"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as head:
+        assert "starting" in head.stdout.readline()
+        assert "takes jobs at http://127.0.0.1:" in head.stdout.readline()
+        done = dvp("submit", job_file, "--watch", "--json", "--connection", tmp_path / "state" / "connection.json")
+        head.send_signal(signal.SIGINT)
+    assert head.returncode == 0
+    assert done.returncode == 0
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["state"] == "completed"
+    assert {"manifest.json", "frames.label.json", "contact.png", "shot.mp4"} <= set(report["files"])
+    assert all((folder / "shot" / name).is_file() for name in report["files"])

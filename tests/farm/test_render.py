@@ -9,53 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from render_site import FIRST, LAST, SIZE, pass_frame
 
-from dvp_core.data.camera import Crop
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.passes import PassFrame
-from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
-from dvp_core.generator.networks import build_network, config_of_preset
 from dvp_core.passes import pass_path, write_pass_frame
 from dvp_core.pipeline.render_frames import frame_key, missing_passes, open_shot, render_frames
 from dvp_core.video import open_clip, write_png
 from farm.local import run_job
 from farm.preflight import check_job
-from farm.roots import Roots
-
-SIZE = 32
-CROP = Crop(0, 0, SIZE, SIZE)
-FIRST, LAST = 101, 130
-
-
-def pass_frame(frame, *, seed=0):
-    random = np.random.default_rng([frame, seed])
-    images = {name: random.random((SIZE, SIZE, 3), dtype=np.float32) for name in ("color", "corr", "gaze")}
-    mask = np.ones((SIZE, SIZE), np.float32)
-    return PassFrame(
-        frame, **images, mask=mask, depth=mask, crop=CROP, take_sha256="0" * 64, face_model_sha256="1" * 64
-    )
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A site with thirty frames of passes and a small untrained generator."""
-    monkeypatch.setenv("DVP_KEYS", str(tmp_path / "keys"))
-    folder = tmp_path / "render_site"
-    for frame in range(FIRST, LAST + 1):
-        write_pass_frame(pass_path(folder / "passes", frame), pass_frame(frame))
-    torch.manual_seed(1)
-    config = config_of_preset("fast", resolution_px=SIZE, width=16)
-    facts = GeneratorFacts("fast", config, CROP, "1" * 64, "2" * 64, "3" * 64, None, {}, {})
-    save_generator(folder / "actor.safetensors", build_network(config), facts)
-    return Roots({"site": folder})
-
-
-def job_on(make_job, site, name, **changes):
-    paths = {"passes": "site:passes", "generator": "site:actor.safetensors", "output": f"site:{name}/frame.####.png"}
-    settings = paths | {"frames": f"{FIRST}-{LAST}", "is_movie_wanted": False} | changes
-    return make_job(name, **settings)
 
 
 def hashes(site, name):
@@ -86,7 +48,7 @@ class WorkerKiller:
                 return
 
 
-def test_one_set_of_bytes_for_every_cut_and_backend(site, make_job, tmp_path):
+def test_one_set_of_bytes_for_every_cut_and_backend(site, job_on, tmp_path):
     list(
         render_frames(
             open_shot(site.folders["site"] / "passes", site.folders["site"] / "actor.safetensors"),
@@ -99,7 +61,7 @@ def test_one_set_of_bytes_for_every_cut_and_backend(site, make_job, tmp_path):
         ("b", 50, "this-machine", 1),
         ("c", 7, "ray", 2),
     ]:
-        job = job_on(make_job, site, name, chunk_size=chunk_size)
+        job = job_on(name, chunk_size=chunk_size)
         killer = WorkerKiller()
         report = run(job, site, tmp_path, backend=backend, workers=workers, progress=killer)
         assert report["state"] == "completed", report["message"]
@@ -112,8 +74,8 @@ def test_one_set_of_bytes_for_every_cut_and_backend(site, make_job, tmp_path):
     assert set(report["files"]) == {"job.json", "manifest.json", "frames.label.json", "contact.png"}
 
 
-def test_changed_passes_render_the_frames_whose_window_holds_them_and_no_others(site, make_job, tmp_path):
-    job = job_on(make_job, site, "shot")
+def test_changed_passes_render_the_frames_whose_window_holds_them_and_no_others(site, job_on, tmp_path):
+    job = job_on("shot")
     run(job, site, tmp_path, backend="this-machine")
     before = hashes(site, "shot")
     times = {path.name: path.stat().st_mtime_ns for path in (site.folders["site"] / "shot").glob("frame.*.png")}
@@ -154,19 +116,19 @@ def test_key_covers_frame_window_and_generator(site):
     assert frame_key(other, 121) != keys[3]
 
 
-def test_movie_is_made_of_the_frames(site, make_job, tmp_path):
-    job = job_on(make_job, site, "shot", frames="101-105", is_movie_wanted=True)
+def test_movie_is_made_of_the_frames(site, job_on, tmp_path):
+    job = job_on("shot", frames="101-105", is_movie_wanted=True)
     report = run(job, site, tmp_path, backend="this-machine")
     assert report["state"] == "completed", report["message"]
     assert report["files"]["shot.mp4"] == sha256_of_file(site.folders["site"] / "shot" / "shot.mp4")
 
 
-def test_movie_with_a_plate_is_composed_into_it(site, make_job, tmp_path):
+def test_movie_with_a_plate_is_composed_into_it(site, job_on, tmp_path):
     folder = site.folders["site"]
     (folder / "plate").mkdir()
     for frame in range(101, 106):
         write_png(folder / "plate" / f"plate.{frame:04d}.png", np.full((SIZE * 2, SIZE * 2, 3), 200, np.uint8))
-    job = job_on(make_job, site, "shot", frames="101-105", is_movie_wanted=True, plate="site:plate")
+    job = job_on("shot", frames="101-105", is_movie_wanted=True, plate="site:plate")
     report = run(job, site, tmp_path, backend="this-machine")
     assert report["state"] == "completed", report["message"]
     movie = open_clip(folder / "shot" / "shot.mp4")
@@ -186,13 +148,13 @@ def test_movie_with_a_plate_is_composed_into_it(site, make_job, tmp_path):
         ({"consent": "site:none.json"}, "'consent': names no file"),
     ],
 )
-def test_job_that_cannot_succeed_is_refused_by_field(site, make_job, changes, reason):
+def test_job_that_cannot_succeed_is_refused_by_field(site, job_on, changes, reason):
     with pytest.raises(Exception, match=reason):
-        check_job(job_on(make_job, site, "shot", **changes), site)
+        check_job(job_on("shot", **changes), site)
 
 
-def test_generator_exchanged_after_submission_is_refused(site, make_job, tmp_path):
-    job = job_on(make_job, site, "shot", inputs_sha256={"generator": "a" * 64}, max_retries_per_frame=0)
+def test_generator_exchanged_after_submission_is_refused(site, job_on, tmp_path):
+    job = job_on("shot", inputs_sha256={"generator": "a" * 64}, max_retries_per_frame=0)
     report = run(job, site, tmp_path, backend="this-machine")
     assert report["state"] == "failed"
     assert "is not the one the job was submitted with" in report["failed_frames"][0]["message"]
