@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between the Blender versions served (4.2 to 5.0), each difference in one function.
+"""What differs between the Blender versions served (4.2 to 5.0; 3.4 works too), each difference in one function.
 
 Branches ask for a feature, never for a version number.
 """
@@ -10,6 +10,9 @@ from typing import Any
 
 import bpy
 import numpy as np
+
+HAS_FILE_DROP = hasattr(bpy.types, "FileHandler")
+FileHandler: Any = getattr(bpy.types, "FileHandler", object)
 
 
 class ActionCurves:
@@ -111,3 +114,12 @@ def vertex_positions(mesh: bpy.types.Mesh) -> np.ndarray:
 def is_online_allowed() -> bool:
     """Say whether the user lets Blender use the network; versions without the switch always do."""
     return bool(getattr(bpy.app, "online_access", True))
+
+
+def draw_progress(layout: Any, owner: Any, property_name: str) -> None:
+    """Draw a share 0..1 as a bar, or as a slider where there are no bars."""
+    if not hasattr(layout, "progress"):
+        layout.prop(owner, property_name, slider=True)
+        return
+    share = getattr(owner, property_name)
+    layout.progress(factor=share, text=f"{share:.0%}")

@@ -39,12 +39,17 @@ class DVP_OT_export_passes(bpy.types.Operator):
     bl_label = "Export Passes"
     bl_options = {"REGISTER"}  # noqa: RUF012 - Blender reads the class's own set
 
+    is_running = False  # of the class: one export at a time, since each changes and restores the scene's settings
+
     output: StringProperty(name="Folder", description="Empty takes the scene's", default="")
     frames: StringProperty(name="Frames", description="Empty takes the scene's", default="")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a rig."""
+        """Need a rig, and no other export at work."""
+        if DVP_OT_export_passes.is_running:
+            cls.poll_message_set("An export is running (Esc stops it)")
+            return False
         return has_rig(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -99,8 +104,10 @@ class DVP_OT_export_passes(bpy.types.Operator):
         frames = frames_to_export(context.scene, parsed_frames(self._frames(context)))
         self._exports: Iterator[Path] = iterate_export(context.scene, self._folder(context), frames)
         self._done, self._count = 0, len(frames)
+        DVP_OT_export_passes.is_running = True
 
     def _stop(self, context: bpy.types.Context) -> None:
+        DVP_OT_export_passes.is_running = False
         close = getattr(self._exports, "close", None)
         if close is not None:
             close()

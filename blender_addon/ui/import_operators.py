@@ -7,6 +7,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from .. import compat
 from ..rig.importing import import_take
 from .reporting import reported
 
@@ -58,7 +59,7 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
         return f"Imported {imported.rig.name}: {imported.take.frame_count} frames{plate}"
 
 
-class DVP_FH_take(bpy.types.FileHandler):
+class DVP_FH_take(compat.FileHandler):
     """Lets a take be dropped into the window."""
 
     bl_idname = "DVP_FH_take"
@@ -72,7 +73,7 @@ class DVP_FH_take(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-CLASSES = (DVP_OT_import_take, DVP_FH_take)
+CLASSES = (DVP_OT_import_take, *((DVP_FH_take,) if compat.HAS_FILE_DROP else ()))
 
 
 def add_menu() -> None:

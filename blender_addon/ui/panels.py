@@ -9,6 +9,7 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
+from .. import compat
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
 from . import export_operators, import_operators, submit_operators
@@ -110,7 +111,7 @@ def draw_farm(layout: Any, context: bpy.types.Context) -> None:
     if not settings.job_id:
         return
     column.label(text=f"{settings.job_id}: {settings.job_state or 'submitted'}")
-    column.progress(factor=settings.job_progress, text=f"{settings.job_progress:.0%}")
+    compat.draw_progress(column, settings, "job_progress")
     row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
