@@ -10,6 +10,8 @@ from blender_addon.passes.exporting import export_passes, iterate_export
 from blender_addon.passes.scene_passes import pass_frame_of_scene
 from blender_addon.rig.importing import import_take
 from blender_addon.rig.memory import forget_takes
+from blender_addon.rig.reading import read_pose
+from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.passes.render import render_pass_frame, render_passes
@@ -155,7 +157,6 @@ def test_whole_plate_shows_the_plates_camera(context, take_file, tmp_path):
 
 
 def plate_pass_frame(take, frame):
-    from dvp_core.data.camera import Crop
     from dvp_core.face.posing import pose_vertices
 
     index = take.index_of(frame)
@@ -190,6 +191,66 @@ def test_moved_head_is_read_from_matrices(context, take_file):
     (expected,) = render_passes(aside, frames=[1002])
     assert (actual.mask != expected.mask).mean() < 1e-3
     assert np.abs(actual.depth - expected.depth)[(actual.mask * expected.mask) > 0].max() < 1e-3
+
+
+def test_constrained_eyes_are_read_from_matrices(context, take_file):
+    """A constraint that limits nothing leaves the gaze as it was tracked, though its channels are not read."""
+    path, take = take_file
+    imported = import_take(path, context=context)
+    for name in ("eye.L", "eye.R"):
+        constraint = imported.rig.pose.bones[name].constraints.new("LIMIT_ROTATION")
+        constraint.owner_space = "LOCAL"
+    for index, frame in enumerate(take.frames):
+        context.scene.frame_set(frame)
+        pose = read_pose(imported.rig, take, context.evaluated_depsgraph_get())
+        np.testing.assert_allclose(pose.gaze_rad, take.gaze_rad[index], atol=1e-5)
+
+
+def test_untouched_rig_that_moves_with_its_camera_renders_the_same(context, take_file):
+    path, take = take_file
+    imported = import_take(path, context=context)
+    stage = bpy.data.objects.new("stage", None)
+    context.scene.collection.objects.link(stage)
+    for item in (imported.rig, imported.camera):
+        item.parent = stage
+    stage.location = (1.0, 2.0, 0.5)
+    context.scene.frame_set(1002)
+    depsgraph = context.evaluated_depsgraph_get()
+    actual, notes = pass_frame_of_scene(imported.rig, take, depsgraph, frame=1002, crop=take.crop)
+    (expected,) = render_passes(take, frames=[1002])
+    assert notes == ()
+    assert_same_passes(actual, expected)
+
+
+def test_longer_lens_enlarges_the_face(context, take_file):
+    path, take = take_file
+    imported = import_take(path, context=context)
+    imported.camera.data.lens *= 1.5
+    context.scene.frame_set(1002)
+    depsgraph = context.evaluated_depsgraph_get()
+    actual, _ = pass_frame_of_scene(imported.rig, take, depsgraph, frame=1002, crop=Crop(0, 0, 320, 320))
+    (expected,) = render_passes(
+        replace(take, crop=Crop(0, 0, 320, 320), camera=replace(take.camera, focal_px=1.5 * take.camera.focal_px)),
+        frames=[1002],
+    )
+    assert (actual.mask != expected.mask).mean() < 1e-3
+
+
+def test_render_border_is_cut_out_of_the_whole(context, take_file, tmp_path):
+    path, take = take_file
+    import_take(path, context=context)
+    scene = context.scene
+    scene.render.engine = "DVP_PASSES"
+    set_multilayer_exr(scene.render.image_settings)
+    scene.render.use_border = scene.render.use_crop_to_border = True
+    scene.render.border_min_x, scene.render.border_max_x = 0.25, 0.75
+    scene.render.border_min_y, scene.render.border_max_y = 0.2, 0.9
+    scene.render.filepath = str(tmp_path / "border.exr")
+    scene.frame_set(1003)
+    bpy.ops.render.render(write_still=True)
+    channels, _ = read_channels(tmp_path / "border.exr")
+    whole = plate_pass_frame(take, 1003).depth[:180]
+    np.testing.assert_array_equal(channels["depth.Z"], whole[18:144, 80:240])
 
 
 @pytest.mark.parametrize("change", ["shape key", "modifier"])
