@@ -24,6 +24,8 @@ from dvp_core.face.wavefront import ObjMesh, read_obj, read_obj_vertices
 KEPT_VERTEX_COUNT = 24591
 METRES_PER_CM = 0.01
 IRIS_RADIUS_M = 0.006
+# Middles of the cavities in the neutral mesh, which are modelled open.
+NOSTRIL_CENTERS_M = ((0.008, 0.0, 0.108), (-0.008, 0.0, 0.108))
 REGION_STARTS = (
     ("face", 0),
     ("head", 9409),
@@ -165,8 +167,17 @@ def _to_face_model(ict: IctArrays) -> FaceModel:
     region_names, region_ids = _regions()
     iris_radii = np.full(2, IRIS_RADIUS_M)
     landmark_vertices = np.tile(ict.landmarks68.astype(np.int32)[:, None], (1, 3))
-    face = PaintedFace(vertices, region_ids, region_names, vertices[ict.landmarks68], eye_centers, iris_radii)
-    reflectance_mean, reflectance_basis = paint(face)
+    reflectance_mean, reflectance_basis = paint(
+        PaintedFace(
+            vertices,
+            region_ids,
+            region_names,
+            vertices[ict.landmarks68],
+            eye_centers,
+            iris_radii,
+            nostril_centers=np.array(NOSTRIL_CENTERS_M),
+        )
+    )
     return FaceModel(
         id="ict-facekit",
         vertices=vertices,

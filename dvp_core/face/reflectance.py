@@ -49,6 +49,7 @@ class PaintedFace:
         landmarks: (68, 3) of the neutral mean face.
         eye_centers: (2, 3), left then right.
         iris_radii: (2,), left then right.
+        nostril_centers: (2, 3), middles of the nostrils' cavities; None paints two spots under the nose instead.
     """
 
     vertices: np.ndarray
@@ -57,6 +58,7 @@ class PaintedFace:
     landmarks: np.ndarray
     eye_centers: np.ndarray
     iris_radii: np.ndarray
+    nostril_centers: np.ndarray | None = None
 
     def is_in(self, *names: str) -> np.ndarray:
         """Mask (V,) of the vertices of the named regions; unknown names select nothing."""
@@ -111,7 +113,7 @@ def _masks(face: PaintedFace) -> dict[str, np.ndarray]:
         "lips": skin * _inside_lips(points, mouth) + 0.7 * _near_lip_socket(face, mouth),
         "brows": front * brows,
         "lash_line": front * lash_line,
-        "nostrils": skin * _nostrils(points, groups["nose_base"]),
+        "nostrils": skin * _nostrils(face),
         "cheeks": front * _cheeks(points, marks),
         "under_eye": front * under_eye,
         "nose": front * _near_point(points, marks[30], 0.016),
@@ -227,11 +229,19 @@ def _near_lip_socket(face: PaintedFace, outline: np.ndarray) -> np.ndarray:
     return face.is_in("mouth_socket") * (1.0 - _ramp(depth, 0.004, 0.016))
 
 
-def _nostrils(points: np.ndarray, nose_base: np.ndarray) -> np.ndarray:
-    """Two dark spots under the nose, between its middle and the wings."""
-    left, right = (0.5 * nose_base[2] + 0.5 * nose_base[wing] for wing in (4, 0))
-    lift = np.array((0.0, 0.0022, 0.0045))
-    return np.maximum(*(1.0 - _ramp(np.linalg.norm(points - c - lift, axis=1), 0.002, 0.0045) for c in (left, right)))
+def _nostrils(face: PaintedFace) -> np.ndarray:
+    """Dark nostrils: the cavities where the model has them, else two spots between the nose's middle and its wings."""
+    if face.nostril_centers is not None:
+        return _spots(face.vertices, face.nostril_centers, 0.0055, 0.0075)
+    base = face.landmarks[list(LANDMARK_GROUPS["nose_base"])]
+    centers = 0.5 * (base[2] + base[[4, 0]]) + (0.0, 0.0022, 0.0045)
+    return _spots(face.vertices, centers, 0.002, 0.0045)
+
+
+def _spots(points: np.ndarray, centers: np.ndarray, inner: float, outer: float) -> np.ndarray:
+    """1 nearer than `inner` to one of the centres (N, 3), 0 farther than `outer` from all."""
+    distance = np.min([np.linalg.norm(points - center, axis=1) for center in centers], axis=0)
+    return 1.0 - _ramp(distance, inner, outer)
 
 
 def _cheeks(points: np.ndarray, marks: np.ndarray) -> np.ndarray:

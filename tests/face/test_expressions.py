@@ -162,6 +162,12 @@ def test_landmarks_move_as_the_name_says(face, name, landmark, axis, least_mm):
     assert moved * np.sign(least_mm) > abs(least_mm)
 
 
+@pytest.mark.parametrize("name", ["mouthShrugUpper", "mouthShrugLower", "mouthPucker", "mouthLeft", "cheekPuff"])
+def test_lips_stay_shut(face, name):
+    marks = landmarks_68(face, posed(face, **{name: 1.0}))
+    assert np.abs(marks[[61, 62, 63]] - marks[[67, 66, 65]])[:, 1].max() < 0.0015
+
+
 def test_cheeks_puff_outward(face):
     field = face.expression_basis[ARKIT_52.index("cheekPuff")]
     cheek = np.linalg.norm(face.vertices - (0.047, -0.03, 0.08), axis=1) < 0.012

@@ -222,7 +222,7 @@ def _mouth_funnel(m: Muscles) -> np.ndarray:
 
 
 def _mouth_pucker(m: Muscles) -> np.ndarray:
-    return gather_lips(m, narrow=0.42, forward_mm=8.0, open_mm=1.0)
+    return gather_lips(m, narrow=0.42, forward_mm=8.0, open_mm=0.0)
 
 
 def _mouth_roll_lower(m: Muscles) -> np.ndarray:
@@ -240,7 +240,8 @@ def _mouth_shrug_lower(m: Muscles) -> np.ndarray:
 
 
 def _mouth_shrug_upper(m: Muscles) -> np.ndarray:
-    return push(m, (0, -28, 113), (0, 4.0, 3.0), (20, 10, 25), side="upper")
+    lip = push(m, (0, -28, 113), (0, 4.0, 3.0), (20, 10, 25), side="upper")
+    return lip + push(m, (0, -36, 112), (0, 3.8, 2.2), (19, 9, 25), side="lower")
 
 
 def _tongue_out(m: Muscles) -> np.ndarray:
@@ -252,7 +253,8 @@ def _tongue_out(m: Muscles) -> np.ndarray:
     field[:, 2] = is_tongue * forward * 30.0
     field[:, 1] = is_tongue * (14.0 * forward - 16.0 * forward**4)
     field[:, 0] = is_tongue * forward * head.vertices[:, 0] * -0.12
-    return field
+    lips = push(m, (0, -40, 112), (0, -6.5, 0.5), (17, 11, 22), side="lower")
+    return field + lips + push(m, (0, -30, 113), (0, 2.5, 1.0), (15, 9, 22), side="upper")
 
 
 def smooth_tip(depth_mm: np.ndarray) -> np.ndarray:
