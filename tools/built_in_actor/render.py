@@ -1,7 +1,7 @@
 """Makes the built-in actor's files in one command: `python tools/built_in_actor/render.py`.
 
-Writes `actor.mp4`, `actor.truth.npz` and `actor.landmarks.npz` into the package (or `-o FOLDER`). Run it again whenever
-the built-in face changes its shape.
+Writes `actor.mp4`, `actor.truth.npz`, `actor.landmarks.npz` and `actor.consent.json` into the package (or `-o FOLDER`).
+Run it again whenever the built-in face changes its shape.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +25,8 @@ sys.path.insert(0, str(ROOT))
 from dvp_core.actor import ActorTruth, write_truth  # noqa: E402
 from dvp_core.data.landmark_track import write_landmarks  # noqa: E402
 from dvp_core.face import built_in_face  # noqa: E402
+from dvp_core.trust import ConsentRecord, new_consent, write_consent  # noqa: E402
+from dvp_core.trust.keys import make_local_chain  # noqa: E402
 from dvp_core.video import EncodeOptions, PlateSound, encode_movie  # noqa: E402
 from tools.built_in_actor.performance import built_in_performance  # noqa: E402
 from tools.built_in_actor.scene import Scene, build_scene, pose, render_frame  # noqa: E402
@@ -60,6 +63,23 @@ def main() -> None:
         _encode(options.output / "actor.mp4", Path(folder), truth)
     write_truth(options.output / "actor.truth.npz", truth)
     write_landmarks(options.output / "actor.landmarks.npz", detector_landmarks(truth))
+    write_consent(options.output / "actor.consent.json", actor_consent(options.output / "actor.mp4"))
+
+
+def actor_consent(clip: Path) -> ConsentRecord:
+    """Return the record that goes with the clip: nobody is in it, so everything may be made of it.
+
+    It is signed with a key that is thrown away: the record shows what one looks like, it proves nothing.
+    """
+    return new_consent(
+        clip,
+        "The person in this clip does not exist: it may be tracked, trained on and re-animated by anyone",
+        subject="built-in-actor",
+        project="Deep Video Portraits",
+        not_before=datetime(2020, 1, 1, tzinfo=UTC),
+        validity_days=36500,
+        keys=make_local_chain(),
+    )
 
 
 def _options() -> argparse.Namespace:
