@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvp_core.data.camera import Camera
+from dvp_core.data.face_model import FaceModel
 from dvp_core.maths.spherical_harmonics import shade
 from dvp_core.tracking.appearance import PersonAppearance, SkinPatch
 from dvp_core.tracking.evidence import FramePoints, Rig, point_terms
@@ -31,6 +32,7 @@ class FrameProblem:
     """What stays fixed while a clip's frames are fitted.
 
     Attributes:
+        face: The person's face, without identity modes.
         rig: The person's points (identity applied).
         camera: The plate's camera with its final focal length.
         expression_sigma: (E,).
@@ -41,6 +43,7 @@ class FrameProblem:
         photometric: Options of the colour term.
     """
 
+    face: FaceModel
     rig: Rig
     camera: Camera
     expression_sigma: np.ndarray
@@ -68,6 +71,7 @@ def fit_frame(
     *,
     before: FrameState | None,
     light: np.ndarray,
+    start: FrameState | None = None,
 ) -> FittedFrame:
     """Return one frame fitted to its points and picture.
 
@@ -77,10 +81,10 @@ def fit_frame(
         picture: The plate around the head; None: points alone.
         before: The frame before, or None at the start and after a gap.
         light: (9, 3) expected light.
+        start: Where to begin, where that is not the frame before.
     """
     layout = Layout(len(problem.expression_sigma))
-    start = _start(problem, points, before, layout)
-    state = start
+    state = _start(problem, points, start or before, layout)
     for stage in FRAME_STAGES:
         if stage.has_photometric and (picture is None or problem.patch is None):
             continue

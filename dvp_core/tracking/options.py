@@ -22,7 +22,7 @@ class LandmarkOptions:
     jaw_factor: float = 4.0
     brow_factor: float = 2.0
     opening_factor: float = 0.7
-    dense_factor: float = 2.5
+    dense_factor: float = 1.5
     offset_m: float = 0.003
 
 
@@ -34,12 +34,14 @@ class PhotometricOptions:
         vertex_count: Vertices compared a frame.
         sigma: Expected error of a colour, linear 0..1.
         weight: Divides the term's energy by the neighbours that repeat each other's evidence.
+        round_count: How often the key frames are moved to agree about the reflectance, and it is estimated anew.
         across_px: Height of the face in the picture that is compared.
     """
 
     vertex_count: int = 900
     sigma: float = 0.03
-    weight: float = 0.15
+    weight: float = 1.0
+    round_count: int = 1
     across_px: int = 128
 
 
@@ -57,7 +59,7 @@ class PriorOptions:
     """
 
     identity_sigma: float = 0.12
-    expression_sigma: float = 0.5
+    expression_sigma: float = 0.3
     eye_look_share: float = 0.15
     focal_sigma: float = 0.15
     usual_focal: float = 1.8
@@ -75,9 +77,9 @@ class MotionOptions:
             eyelids none.
     """
 
-    rotation_rad: float = 0.03
-    translation_m: float = 0.006
-    expression: float = 0.25
+    rotation_rad: float = 0.15
+    translation_m: float = 0.03
+    expression: float = 0.6
     smoothing_s: float = 0.04
 
 

@@ -38,14 +38,14 @@ class Picture:
         place = (points_px - self.origin_px) / self.pixel_size_px - 0.5
         place = np.clip(place, 0.0, np.array([width - 1.001, height - 1.001]))
         corner = place.astype(np.int64)
-        fraction = (place - corner).astype(np.float32)
+        fraction = place - corner
         flat, start = self.pixels.reshape(-1, 3), corner[:, 1] * width + corner[:, 0]
         a, b, c, d = flat[start], flat[start + 1], flat[start + width], flat[start + width + 1]
         fx, fy = fraction[:, :1], fraction[:, 1:]
         top, bottom = a + fx * (b - a), c + fx * (d - c)
         by_x = (1 - fy) * (b - a) + fy * (d - c)
         gradient = np.stack([by_x, bottom - top], axis=-1) / self.pixel_size_px
-        return (top + fy * (bottom - top)).astype(np.float64), gradient.astype(np.float64)
+        return top + fy * (bottom - top), gradient
 
 
 def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int, soften_count: int = 1) -> Picture:

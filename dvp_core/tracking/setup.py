@@ -26,7 +26,7 @@ from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
-from dvp_core.tracking.frames import FrameProblem
+from dvp_core.tracking.frames import FrameProblem, fit_frame
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.outline import OutlineFinder, outline_finder
@@ -114,8 +114,12 @@ def known_person(
         dense=rig.dense.baked(bundle.shared.identity),
         outline=_baked_outline(rig, bundle) if points.dense_px.shape[1] == 0 else None,
     )
-    appearance = _appearance(source, keys, key_points, face, bundle, camera, options, progress)
+    pictures = _pictures(source, keys, key_points, options, progress)
+    appearance = estimated_appearance(face, bundle.frames, pictures, camera) if pictures else None
     problem = _frame_problem(rig, camera, face, appearance, options, clip.fps)
+    for _ in range(options.photometric.round_count if options.photometric else 0):
+        appearance = _sharpened(problem, bundle, key_points, pictures)
+        problem = _frame_problem(rig, camera, face, appearance, options, clip.fps)
     light = appearance.lights.mean(axis=0) if appearance else np.zeros((9, 3))
     reflectance = appearance.reflectance if appearance else face.reflectance_mean
     return Person(bundle.shared.identity, face, reflectance, problem, light)
@@ -157,23 +161,29 @@ def _baked_outline(rig: Rig, bundle: Bundle) -> OutlineFinder | None:
     return None if finder is None else replace(finder, candidates=finder.candidates.baked(bundle.shared.identity))
 
 
-def _appearance(
-    source: FrameSource,
-    keys: np.ndarray,
-    points: Sequence[FramePoints],
-    face: FaceModel,
-    bundle: Bundle,
-    camera: Camera,
-    options: TrackOptions,
-    progress: Progress,
-) -> PersonAppearance | None:
-    if options.photometric is None:
-        return None
+def _pictures(
+    source: FrameSource, keys: np.ndarray, points: Sequence[FramePoints], options: TrackOptions, progress: Progress
+) -> list[Picture]:
+    """Return the key frames' pictures, none where colours are not used."""
     pictures: list[Picture] = []
-    for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
-        progress("key frames", number, len(keys))
-        pictures.append(face_window(source.read(int(key)), frame, options))
-    return estimated_appearance(face, bundle.frames, pictures, camera)
+    if options.photometric is not None:
+        for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
+            progress("key frames", number, len(keys))
+            pictures.append(face_window(source.read(int(key)), frame, options))
+        progress("key frames", len(keys), len(keys))
+    return pictures
+
+
+def _sharpened(
+    problem: FrameProblem, bundle: Bundle, points: Sequence[FramePoints], pictures: Sequence[Picture]
+) -> PersonAppearance:
+    """Return the reflectance after the key frames were moved to agree about it; at first their errors blur it."""
+    assert problem.person is not None
+    moved = [
+        fit_frame(problem, frame, picture, before=None, start=start, light=light).state
+        for frame, picture, start, light in zip(points, pictures, bundle.frames, problem.person.lights, strict=True)
+    ]
+    return estimated_appearance(problem.face, moved, pictures, problem.camera)
 
 
 def face_window(plate: np.ndarray, points: FramePoints, options: TrackOptions) -> Picture:
@@ -202,4 +212,4 @@ def _frame_problem(
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
-    return FrameProblem(rig, camera, sigma, motion, appearance, patch, skin, options.photometric)
+    return FrameProblem(face, rig, camera, sigma, motion, appearance, patch, skin, options.photometric)

@@ -143,23 +143,29 @@ def minimise(
 
 
 def box_step(equations: NormalEquations, damping: float, box: StepBox | None) -> np.ndarray:
-    """Return the damped Gauss-Newton step (P,), kept inside the box by fixing what would leave it and solving again."""
+    """Return the damped Gauss-Newton step (P,), the best one inside the box.
+
+    The primal-dual active set of Hintermüller, Ito & Kunisch 2003: what would leave the box is held at its side, what
+    is held against its own pull is let go, until neither happens.
+    """
     diagonal = np.diagonal(equations.hessian)
     damped = equations.hessian + np.diag(damping * diagonal + 1e-12 * diagonal.max(initial=1.0))
     if box is None:
         return -np.linalg.solve(damped, equations.gradient)
-    step = np.zeros_like(equations.gradient)
-    is_free = np.ones(len(step), dtype=bool)
-    for _ in range(12):
-        fixed_pull = damped[np.ix_(is_free, ~is_free)] @ step[~is_free]
-        wanted = -np.linalg.solve(damped[np.ix_(is_free, is_free)], equations.gradient[is_free] + fixed_pull)
-        lower, upper = box.lower[is_free], box.upper[is_free]
-        step[is_free] = np.clip(wanted, lower, upper)
-        leaves = (wanted < lower) | (wanted > upper)
-        if not leaves.any():
+    is_low = is_high = np.zeros(len(diagonal), dtype=bool)
+    step = np.zeros(len(diagonal))
+    for _ in range(10):
+        step = np.where(is_low, box.lower, np.where(is_high, box.upper, 0.0))
+        free = np.flatnonzero(~(is_low | is_high))
+        pull = equations.gradient[free] + damped[free] @ step
+        step[free] = -np.linalg.solve(damped[np.ix_(free, free)], pull)
+        slope = damped @ step + equations.gradient
+        low = (step < box.lower) | (is_low & (slope > 0))
+        high = (step > box.upper) | (is_high & (slope < 0))
+        if np.array_equal(low, is_low) and np.array_equal(high, is_high):
             break
-        is_free[np.flatnonzero(is_free)[leaves]] = False
-    return step
+        is_low, is_high = low, high
+    return np.clip(step, box.lower, box.upper)
 
 
 def _group_lengths_squared(residual: Residual) -> np.ndarray:

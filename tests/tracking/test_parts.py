@@ -1,0 +1,167 @@
+"""The tracker's parts, each against what it claims."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dvp_core.data.camera import Camera
+from dvp_core.data.clip import Clip
+from dvp_core.face import evaluate
+from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
+from dvp_core.maths.projection import project
+from dvp_core.maths.rotations import (
+    angle_between_deg,
+    gaze_rotation,
+    matrix_from_quaternion_wxyz,
+    matrix_from_rotation_vector,
+    quaternion_wxyz_from_rotation_vector,
+)
+from dvp_core.maths.spherical_harmonics import shade
+from dvp_core.tracking.first_pose import first_pose
+from dvp_core.tracking.framing import framed
+from dvp_core.tracking.gaze import bridged, dark_irises, gaze_of_frame
+from dvp_core.tracking.key_frames import well_spread_frames
+from dvp_core.tracking.light import estimated_light
+from dvp_core.tracking.picture import window_of_plate
+from dvp_core.tracking.smoothing import smoothed, smoothed_rotations
+from dvp_core.tracking.states import FrameState
+
+
+def clip_of(width: int, height: int) -> Clip:
+    return Clip("a.mp4", "0" * 64, width, height, Fraction(25), 1, 10)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 40])
+def test_smoother_solves_its_equations(count):
+    random = np.random.default_rng(count)
+    values, weights = random.normal(size=(count, 2)), random.uniform(0.2, 1, count)
+    second = np.diff(np.eye(count), n=2, axis=0)
+    expected = np.linalg.solve(np.diag(weights) + 16 * second.T @ second, values * weights[:, None])
+    assert smoothed(values, weights, 2.0) == pytest.approx(expected, abs=1e-7)
+
+
+def test_smoothing_has_no_lag_and_takes_noise():
+    time = np.arange(200)
+    clean = np.sin(time / 20)[:, None]
+    noisy = clean + np.random.default_rng(1).normal(size=clean.shape) * 0.1
+    result = smoothed(noisy, np.ones(200), 3.0)
+    shifts = [np.sum((np.roll(result, shift)[20:-20] - clean[20:-20]) ** 2) for shift in range(-4, 5)]
+    assert int(np.argmin(shifts)) == 4
+    assert np.std(result - clean) < 0.5 * 0.1
+
+
+def test_smoothed_rotations_pass_half_a_turn_without_a_jump():
+    vectors = np.linspace(0, 2 * np.pi, 90)[:, None] * np.array([0.0, 1.0, 0.0])
+    quaternions = quaternion_wxyz_from_rotation_vector(vectors) * np.where(np.arange(90) % 7 == 0, -1, 1)[:, None]
+    result = smoothed_rotations(quaternions, np.ones(90), 2.0)
+    assert np.linalg.norm(result, axis=1) == pytest.approx(np.ones(90))
+    away = angle_between_deg(matrix_from_quaternion_wxyz(result), matrix_from_quaternion_wxyz(quaternions))
+    assert away.max() < 1.0
+
+
+def test_first_pose_finds_a_turned_head():
+    random = np.random.default_rng(2)
+    points = random.normal(size=(40, 3)) * [0.06, 0.08, 0.04]
+    camera = Camera.centered(900.0, 640, 480)
+    truth = OPENGL_CAMERA_FROM_CAMERA @ matrix_from_rotation_vector(np.array([0.3, -0.5, 0.2]))
+    translation = np.array([0.05, -0.03, 1.2])
+    found = first_pose(points, project(points @ truth.T + translation, camera), camera, 2)
+    assert float(angle_between_deg(found.rotation, truth)) < 4.0  # the affine camera's own error at this distance
+    assert found.translation_m == pytest.approx(translation, abs=0.06)
+
+
+def test_key_frames_are_spread_and_seen():
+    random = np.random.default_rng(3)
+    points = np.tile(random.normal(size=(68, 2)), (50, 1, 1))
+    points[7] += random.normal(size=(68, 2))
+    points[30] += random.normal(size=(68, 2))
+    is_detected = np.ones(50, dtype=bool)
+    is_detected[10:20] = False
+    chosen = well_spread_frames(points, is_detected, 5)
+    assert {7, 30} <= set(chosen.tolist())
+    assert is_detected[chosen].all()
+    assert (np.diff(chosen) > 0).all()
+    assert len(well_spread_frames(points, np.arange(50) == 4, 5)) == 1
+
+
+def test_light_that_was_put_in_is_found():
+    random = np.random.default_rng(4)
+    normals = random.normal(size=(4000, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    truth = random.normal(size=(9, 3)) * 0.2
+    truth[0] = 3.0
+    reflectance = random.uniform(0.2, 0.7, (4000, 3))
+    found = estimated_light(reflectance * shade(normals, truth), reflectance, normals, np.ones(4000), stiffness=1e-3)
+    assert found == pytest.approx(truth, abs=0.02)
+
+
+@pytest.mark.parametrize(("yaw_deg", "pitch_deg"), [(0, 0), (20, -10), (-25, 15)])
+def test_gaze_is_read_back_from_the_iris(tiny_face, yaw_deg, pitch_deg):
+    camera = Camera.centered(1200.0, 640, 480)
+    state = FrameState(
+        OPENGL_CAMERA_FROM_CAMERA @ matrix_from_rotation_vector(np.array([0.1, 0.3, 0.0])),
+        np.array([0.02, 0.03, 0.7]),
+        np.zeros(2),
+    )
+    yaw, pitch = np.radians([yaw_deg, pitch_deg])
+    reach = np.sqrt(tiny_face.eye_radii**2 - tiny_face.iris_radii**2)
+    irises = tiny_face.eye_centers + reach[:, None] * (gaze_rotation(yaw, pitch) @ [0, 0, 1])
+    irises_px = project(irises @ state.rotation.T + state.translation_m, camera)
+    gaze = gaze_of_frame(tiny_face, state, irises_px, camera)
+    assert gaze == pytest.approx(np.tile([yaw, pitch], (2, 1)), abs=1e-6)
+
+
+def test_closed_eyes_look_where_their_neighbours_look():
+    gaze = np.zeros((5, 2, 2))
+    gaze[:, :, 0] = np.array([0.0, 9.0, 9.0, 0.3, 0.4])[:, None]
+    is_seen = np.array([True, False, False, True, True])[:, None].repeat(2, axis=1)
+    assert bridged(gaze, is_seen)[:, 0, 0] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+    assert not bridged(gaze, np.zeros((5, 2), bool)).any()
+
+
+def test_dark_blot_between_the_lids_is_the_iris():
+    plate = np.full((60, 120, 3), 220, np.uint8)
+    points = np.zeros((68, 2))
+    middles = np.array([[90.0, 30.0], [30.0, 30.0]])
+    corners = np.array([[-15, 0], [-7, -6], [7, -6], [15, 0], [7, 6], [-7, 6]], float)
+    for start, middle in zip((42, 36), middles, strict=True):
+        points[start : start + 6] = middle + corners
+    y, x = np.mgrid[:60, :120] + 0.5
+    for middle in middles:
+        plate[(x - middle[0] - 4) ** 2 + (y - middle[1]) ** 2 < 25] = 20
+    assert dark_irises(plate, points) == pytest.approx(middles + np.array([4, 0]), abs=0.6)
+
+
+def test_picture_reads_between_its_pixels():
+    ramp = np.tile(np.arange(100, dtype=np.uint8)[None, :, None], (80, 1, 3))
+    picture = window_of_plate(ramp, np.array([[20.0, 20.0], [70.0, 60.0]]), across_px=25, soften_count=0)
+    colours, gradient = picture.sample(np.array([[40.0, 40.0], [40.01, 40.0]]))
+    assert picture.pixel_size_px == 2
+    assert (colours[1] - colours[0]) / 0.01 == pytest.approx(gradient[0, :, 0], rel=1e-3)
+    assert gradient[0, :, 1] == pytest.approx(np.zeros(3), abs=1e-9)
+
+
+@pytest.mark.parametrize(("width", "height"), [(480, 480), (512, 480), (1920, 1080), (1080, 1920), (300, 2000)])
+def test_crop_is_a_square_inside_the_plate_around_the_face(width, height):
+    face = np.array([width * 0.5, height * 0.4])
+    size = 0.25 * min(width, height)
+    points = face + np.random.default_rng(6).uniform(-0.5, 0.5, (10, 68, 2)) * size
+    crop = framed(clip_of(width, height), points, 256)
+    assert 0 <= crop.x_px <= width - crop.size_px
+    assert 0 <= crop.y_px <= height - crop.size_px
+    assert (crop.to_crop_px(points) > 0).all()
+    assert (crop.to_crop_px(points) < 256).all()
+    if max(width, height) <= 1.25 * min(width, height):
+        assert crop.size_px == min(width, height)
+
+
+def test_surface_points_follow_the_face(tiny_face):
+    from dvp_core.tracking.surface import vertex_points
+
+    identity, expression = np.array([0.3, -1.0, 0.5]), np.array([0.4, 0.8])
+    chosen = np.array([0, 17, 40])
+    points = vertex_points(tiny_face, chosen)
+    expected = evaluate(tiny_face, identity=identity, expression=expression)[chosen]
+    assert points.at(expression, identity) == pytest.approx(expected, abs=1e-6)
+    assert points.baked(identity).at(expression, identity) == pytest.approx(expected, abs=1e-6)
