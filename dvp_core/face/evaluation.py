@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dvp_core.data.face_model import FaceModel
+from dvp_core.maths.rigid import transform_points
 from dvp_core.maths.rotations import gaze_rotation
 
 
@@ -30,17 +31,17 @@ def evaluate(model: FaceModel, *, identity: ArrayLike | None = None, expression:
 def blend(coefficients: ArrayLike, basis: np.ndarray) -> np.ndarray:
     """Sum of basis fields (N, V, 3) weighted by (N,) coefficients, as (V, 3) float64.
 
-    Fields of weight zero are not read, which is what makes single expressions cheap.
+    Fields of weight zero are not read, which is what makes single expressions cheap. The sum is written out, because a
+    matrix product rounds as the machine's linear algebra library likes: Blender, a farm worker and this process shall
+    agree in every bit.
     """
     weights = np.asarray(coefficients, dtype=np.float32)
     if weights.shape != (len(basis),):
         raise ValueError(f"expected {len(basis)} coefficients, got an array of shape {weights.shape}")
-    active = np.flatnonzero(weights)
-    if not active.size:
-        return np.zeros(basis.shape[1:], dtype=np.float64)
-    fields = basis if active.size == len(basis) else basis[active]
-    flat = weights[active] @ fields.reshape(len(fields), -1)
-    return flat.reshape(basis.shape[1:]).astype(np.float64)
+    total = np.zeros(basis.shape[1:], dtype=np.float64)
+    for number in np.flatnonzero(weights):
+        total += basis[number] * weights[number]
+    return total
 
 
 def eye_centers(model: FaceModel, vertices_head: np.ndarray) -> np.ndarray:
@@ -64,7 +65,7 @@ def rotate_eyes(model: FaceModel, vertices_head: np.ndarray, gaze_rad: ArrayLike
     for side, center in enumerate(eye_centers(model, turned)):
         start, stop = model.eye_ranges[side]
         rotation = gaze_rotation(gaze[side, 0], gaze[side, 1])
-        turned[start:stop] = (turned[start:stop] - center) @ rotation.T + center
+        turned[start:stop] = transform_points(rotation, center, turned[start:stop] - center)
     return turned
 
 

@@ -8,8 +8,12 @@ from dvp_core.maths.rotations import matrix_from_quaternion_wxyz
 
 
 def transform_points(rotation: np.ndarray, translation: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return points (N, 3) rotated by a (3, 3) matrix, then shifted by (3,)."""
-    return points @ rotation.T + translation
+    """Return points (N, 3) rotated by a (3, 3) matrix, then shifted by (3,).
+
+    The product is written out, so that it rounds alike whichever linear algebra library numpy was built with.
+    """
+    x, y, z = points[:, 0:1], points[:, 1:2], points[:, 2:3]
+    return x * rotation[:, 0] + y * rotation[:, 1] + z * rotation[:, 2] + translation
 
 
 def camera_from_head(rotation_wxyz: np.ndarray, translation_m: np.ndarray, points_head: np.ndarray) -> np.ndarray:
