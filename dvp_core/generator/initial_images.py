@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import FastNetwork
-from dvp_core.generator.networks.fast import pixel_grid
-from dvp_core.generator.networks.head_frame import fitted_head_frame
+from dvp_core.generator.networks.fast import RESERVE, pixel_grid
+from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
 from dvp_core.generator.networks.neural_texture import lookup
 
 _MOST_FRAMES = 48
@@ -29,18 +29,26 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
     most_typical = indices[int(np.abs(plates - median).mean(axis=(1, 2, 3)).argmin())]
     with torch.no_grad():
         network.background.copy_(torch.from_numpy(median).movedim(2, 0)[None])
-        network.canonical.copy_(on_head_plane(images, most_typical))
+        network.canonical.copy_(with_reserve(images, most_typical))
+        rest = head_frame_of(images, most_typical)
+        network.rest().linear.copy_(rest.linear)
+        network.rest().offset.copy_(rest.offset)
         for plane, axes in ((network.skin, (0, 1)), (network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
             plane[0, :3] = mean_details(images, indices, axes, plane.shape[-1])
 
 
-def on_head_plane(images: TrainingImages, index: int) -> Tensor:
-    """A training frame's plate (1, 3, H, W) as it lies on the plane that moves with the head."""
-    window, plate = images.batch(np.array([index]), _CPU)
-    grid = pixel_grid(plate.shape[-1], _CPU)
+def head_frame_of(images: TrainingImages, index: int) -> HeadFrame:
+    """The head's plane in one training frame."""
+    window, _ = images.batch(np.array([index]), _CPU)
     correspondence = window.current[:, 3:6]
     mask = (correspondence.amax(dim=1, keepdim=True) > -1).float()
-    return lookup(plate, fitted_head_frame(correspondence, mask, grid).to_picture(grid))
+    return fitted_head_frame(correspondence, mask, pixel_grid(correspondence.shape[-1], _CPU))
+
+
+def with_reserve(images: TrainingImages, index: int) -> Tensor:
+    """A training frame's plate (1, 3, H, W), shrunk so that a rim is left; the plate's edge repeats there."""
+    _, plate = images.batch(np.array([index]), _CPU)
+    return lookup(plate, pixel_grid(plate.shape[-1], _CPU) / RESERVE)
 
 
 def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:

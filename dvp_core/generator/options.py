@@ -58,7 +58,7 @@ PAPER = Recipe(
 )
 FAST = Recipe(
     batch_size=4,
-    learning_rate=5e-4,
+    learning_rate=1e-3,
     first_momentum=0.9,
     l1_weight=1.0,
     is_adversarial=False,

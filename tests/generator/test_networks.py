@@ -11,7 +11,7 @@ from dvp_core.generator.networks import (
 )
 from dvp_core.generator.networks.dvp2018 import down_channels
 from dvp_core.generator.networks.fast import pixel_grid
-from dvp_core.generator.networks.head_frame import REACH, fitted_head_frame
+from dvp_core.generator.networks.head_frame import fitted_head_frame
 from dvp_core.generator.networks.neural_texture import lookup
 
 
@@ -118,7 +118,7 @@ def affine_picture(linear, offset, size=96):
 def test_the_head_frame_finds_the_camera_that_shows_the_face():
     linear, offset = torch.tensor([[0.5, 0.1], [-0.1, 0.4]]), torch.tensor([0.2, -0.1])
     frame = fitted_head_frame(*affine_picture(linear, offset))
-    torch.testing.assert_close(frame.linear[0], REACH * linear, atol=2e-3, rtol=0)
+    torch.testing.assert_close(frame.linear[0], linear, atol=2e-3, rtol=0)
     torch.testing.assert_close(frame.offset[0], offset, atol=2e-3, rtol=0)
     places = torch.rand(1, 5, 7, 2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(frame.to_plane(frame.to_picture(places)), places, atol=1e-5, rtol=0)

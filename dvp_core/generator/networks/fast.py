@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
-from dvp_core.generator.networks.head_frame import fitted_head_frame
+from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
 from dvp_core.generator.networks.neural_texture import NeuralTexture, lookup
 from dvp_core.generator.networks.window import Window
 
@@ -28,8 +28,10 @@ LAYERS = 4
 """Background, image on the head's plane, skin, painted image."""
 NEVER = 30.0
 """A logit this low is a share of zero."""
+RESERVE = 0.85
+"""Share of the image that moves with the head that a training frame fills; the rim takes what its crop cut off."""
 FLOW_SCALE = 0.02
-"""Half-widths of the plane a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
+"""Half-widths of the picture a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class FastNetwork(nn.Module):
         size, half_width = config.resolution_px, config.width // 2
         self.background = nn.Parameter(torch.zeros(1, 3, size, size))
         self.canonical = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.register_buffer("rest_linear", torch.eye(2)[None])
+        self.register_buffer("rest_offset", torch.zeros(1, 2))
         self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
         self.skin = nn.Parameter(torch.zeros(1, 3, size, size))
         self.texture = NeuralTexture(config.texture_channels, config.texture_size)
@@ -163,10 +167,15 @@ class FastNetwork(nn.Module):
         hidden = functional.pad(mask - 1, (0, 0, 0, 0, 2, 1)) * NEVER
         return (logits + hidden).softmax(dim=1)
 
+    def rest(self) -> HeadFrame:
+        """The head's plane in the training frame that the image moving with it was started at."""
+        return HeadFrame(self.get_buffer("rest_linear"), self.get_buffer("rest_offset"))
+
     def _places_on_head(self, current: Tensor, mask: Tensor) -> Tensor:
-        """Every pixel's place (batch, size, size, 2) on the plane that moves with the head."""
+        """Every pixel's place (batch, size, size, 2) in the images that move with the head."""
         grid = pixel_grid(self.config.resolution_px, current.device)
-        return fitted_head_frame(current[:, 3:6], mask, grid).to_plane(grid)
+        on_plane = fitted_head_frame(current[:, 3:6], mask, grid).to_plane(grid)
+        return RESERVE * self.rest().to_picture(on_plane)
 
     def _bent(self, at_quarter: Tensor, places: Tensor) -> Tensor:
         """The image on the head's plane, seen through the predicted flow."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-REACH = 2.0
-"""Half the plane's side, in half-sides of the mean face's bounding box: room for hair."""
 _STRIDE = 4
 _FEWEST_POINTS = 16
 _RIDGE = 1e-4
@@ -22,7 +20,7 @@ _SMALLEST_AREA = 1e-4
 
 @dataclass(frozen=True)
 class HeadFrame:
-    """Affine map from the plane, its corners at -1 and 1, to the picture, its corners at -1 and 1.
+    """Affine map from the plane, in the correspondence's units, to the picture, its corners at -1 and 1.
 
     Attributes:
         linear: (batch, 2, 2).
@@ -43,9 +41,8 @@ class HeadFrame:
 
 
 def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
-    flat = places.reshape(len(places), -1, 2).expand(len(linear), -1, -1)
-    mapped = flat @ linear.transpose(1, 2) + offset[:, None]
-    return mapped.reshape(len(linear), *places.shape[1:])
+    mapped = places.reshape(len(places), -1, 2) @ linear.transpose(1, 2) + offset[:, None]
+    return mapped.reshape(len(mapped), *places.shape[1:])
 
 
 def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> HeadFrame:
@@ -67,7 +64,7 @@ def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> Hea
     count = weight.sum(dim=1).clamp(min=1)
     ridge = torch.eye(4, dtype=torch.float64, device=points.device) * (_RIDGE * count[..., None])
     camera = torch.linalg.solve(weighted @ homogeneous + ridge, weighted @ pixels).transpose(1, 2)
-    linear, offset = REACH * camera[:, :, :2], camera[:, :, 3]
+    linear, offset = camera[:, :, :2], camera[:, :, 3]
     is_seen = (count[:, 0] >= _FEWEST_POINTS) & (torch.linalg.det(linear).abs() > _SMALLEST_AREA)
     identity = torch.eye(2, dtype=torch.float64, device=points.device).expand_as(linear)
     linear = torch.where(is_seen[:, None, None], linear, identity)
