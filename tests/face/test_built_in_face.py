@@ -8,6 +8,7 @@ import pytest
 from dvp_core.data.face_model import read_face_model, write_face_model
 from dvp_core.face import built_in_face, evaluate, landmarks_68
 from dvp_core.face.landmark_map import LANDMARK_GROUPS, mirrored_landmarks
+from dvp_core.raster import rasterize
 
 FLIP = np.array((-1.0, 1.0, 1.0))
 
@@ -148,3 +149,16 @@ def test_the_model_survives_its_file(face, tmp_path):
     again = read_face_model(tmp_path / "built-in.face.npz")
     assert again.sha256 == face.sha256
     np.testing.assert_array_equal(evaluate(again), evaluate(face))
+
+
+@pytest.mark.parametrize("name", ["jawOpen", "mouthFunnel", "eyeWideLeft"])
+def test_no_part_shows_its_inside(face, name):
+    """Triangles that face away are hidden by others: leaving them out changes almost no pixel."""
+    weights = [float(each == name) for each in face.expression_names]
+    vertices = evaluate(face, expression=weights)
+    points_px = np.column_stack([80.0 + vertices[:, 0] * 640.0, 80.0 - vertices[:, 1] * 640.0])
+    seen = [
+        rasterize(points_px, 2.0 - vertices[:, 2], face.triangles, 160, 160, is_culling=is_culling, backend="reference")
+        for is_culling in (False, True)
+    ]
+    assert np.mean(seen[0].triangle_ids != seen[1].triangle_ids) < 0.002

@@ -108,3 +108,15 @@ def test_posing_is_evaluation_then_gaze_then_head(tiny_take):
     expected = camera_from_head(tiny_take.head_rotation_wxyz[index], tiny_take.head_translation_m[index], turned)
     np.testing.assert_allclose(pose_vertices(tiny_take, index), expected)
     assert isinstance(tiny_take.clip.fps, Fraction)
+
+
+def test_blend_rounds_as_the_written_out_sum():
+    """A matrix product gave other last bits in Blender's numpy than in this one."""
+    random = np.random.default_rng(8)
+    basis = random.normal(size=(40, 500, 3)).astype(np.float32)
+    weights = random.uniform(size=40).astype(np.float32)
+    weights[::3] = 0
+    expected = np.zeros((500, 3))
+    for weight, offsets in zip(weights, basis, strict=True):
+        expected += np.multiply(offsets, weight, dtype=np.float32)
+    np.testing.assert_array_equal(evaluation.blend(weights, basis), expected)
