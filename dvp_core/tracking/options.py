@@ -61,7 +61,7 @@ class PriorOptions:
     identity_sigma: float = 0.12
     expression_sigma: float = 0.3
     eye_look_share: float = 0.15
-    focal_sigma: float = 0.15
+    focal_sigma: float = 0.06
     usual_focal: float = 1.8
 
 
