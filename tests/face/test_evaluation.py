@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dvp_core.data.face_model import LEFT, RIGHT
 from dvp_core.face import built_in_face, evaluate, landmarks_68, rotate_eyes, vertex_normals
-from dvp_core.face.evaluation import eye_centers
+from dvp_core.face.evaluation import blend, eye_centers
 from dvp_core.maths.rotations import gaze_rotation
 
 
@@ -119,4 +119,4 @@ def test_blend_rounds_as_the_written_out_sum():
     expected = np.zeros((500, 3))
     for weight, offsets in zip(weights, basis, strict=True):
         expected += np.multiply(offsets, weight, dtype=np.float32)
-    np.testing.assert_array_equal(evaluation.blend(weights, basis), expected)
+    np.testing.assert_array_equal(blend(weights, basis), expected)
