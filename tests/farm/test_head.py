@@ -16,6 +16,7 @@ from farm.cli import COMMANDS
 from farm.client import FarmClient, FarmError, connect
 from farm.tokens import add_user, remove_user
 
+pytestmark = pytest.mark.xdist_group("farm-head")  # one idle head for the file
 SCRIPT = Path(__file__).parent / "run_head.py"
 
 

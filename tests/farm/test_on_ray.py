@@ -20,6 +20,7 @@ from farm.ledger import Ledger
 from farm.reports import frame_list, job_report
 from farm.scheduler import Scheduler, SchedulerOptions
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster for the file, and no second one beside it
 QUICK = SchedulerOptions(warm_up_deadline_s=15, shortest_deadline_s=4, withdraw_patience_s=0.5)
 
 
