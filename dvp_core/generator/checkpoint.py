@@ -31,6 +31,7 @@ _LIMITS = {
     "width": (1, 512),
     "texture_channels": (1, 256),
     "texture_size": (1, 2048),
+    "skin_size": (1, 4096),
     "history_scale": (1, 64),
 }
 

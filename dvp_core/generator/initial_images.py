@@ -17,6 +17,7 @@ from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
 from dvp_core.generator.networks.neural_texture import lookup
 
 _MOST_FRAMES = 48
+_SMALLEST = 1e-8
 _CPU = torch.device("cpu")
 
 
@@ -54,13 +55,15 @@ def with_reserve(images: TrainingImages, index: int) -> Tensor:
 def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:
     """Mean difference (3, size, size) of plate and colour pass at the surface points in each texel; 0 where none falls.
 
+    It is shrunk where it varies more than it is worth, as at the lips, which share their texels with teeth behind.
+
     Args:
         images: The training frames.
         indices: Which of them to average.
         axes: Which two coordinates of the correspondence are the texture's column and row.
         size: Side of the texture.
     """
-    total = torch.zeros(3, size * size)
+    total, total_square = torch.zeros(2, 3, size * size)
     count = torch.zeros(size * size)
     for index in indices:
         window, plate = images.batch(np.array([index]), _CPU)
@@ -70,5 +73,7 @@ def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, i
         texel = row * size + column
         details = (plate[0] - window.current[0, :3]).flatten(1)[:, seen]
         total.index_add_(1, texel, details)
+        total_square.index_add_(1, texel, details**2)
         count.index_add_(0, texel, torch.ones(len(texel)))
-    return (total / count.clamp(min=1)).reshape(3, size, size)
+    mean, mean_square = total / count.clamp(min=1), total_square / count.clamp(min=1)
+    return (mean * mean**2 / mean_square.clamp(min=_SMALLEST)).reshape(3, size, size)

@@ -44,6 +44,7 @@ class FastConfig:
     """Channels at a quarter of the resolution, a multiple of 8."""
     texture_channels: int = 8
     texture_size: int = 128
+    skin_size: int = 384
     history_scale: int = 8
 
 
@@ -122,7 +123,7 @@ class FastNetwork(nn.Module):
         self.register_buffer("rest_linear", torch.eye(2)[None])
         self.register_buffer("rest_offset", torch.zeros(1, 2))
         self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
-        self.skin = nn.Parameter(torch.zeros(1, 3, size, size))
+        self.skin = nn.Parameter(torch.zeros(1, 3, config.skin_size, config.skin_size))
         self.texture = NeuralTexture(config.texture_channels, config.texture_size)
         self.to_half = nn.Conv2d(CHANNELS_PER_FRAME + 1, half_width, 2, 2)
         self.to_quarter = nn.Conv2d(half_width + 2 * config.texture_channels, config.width, 4, 2, 1)
