@@ -59,16 +59,15 @@ def built_in_face() -> FaceModel:
     )
     return replace(
         model,
-        reflectance_mean=np.round(mean, _COLOUR_DECIMALS),
-        reflectance_basis=np.round(basis, _COLOUR_DECIMALS),
-        landmark_barycentric=np.round(weights, 6),
+        reflectance_mean=_rounded(mean, _COLOUR_DECIMALS),
+        reflectance_basis=_rounded(basis, _COLOUR_DECIMALS),
     )
 
 
 def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) -> FaceModel:
     """The model without landmarks and colours."""
     count = len(head.vertices)
-    vertices = np.round(head.vertices, _DECIMALS_MM) * METRES_PER_MM
+    vertices = _rounded(head.vertices, _DECIMALS_MM) * METRES_PER_MM
     uv, polygon_uv = _texture_map(head)
     eye_center = anatomy.EYE_CENTER * METRES_PER_MM
     return FaceModel(
@@ -77,8 +76,8 @@ def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) 
         polygons=head.part.polygons.astype(np.int32),
         uv=uv,
         polygon_uv=polygon_uv,
-        identity_basis=(np.round(identity_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
-        expression_basis=(np.round(expression_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
+        identity_basis=(_rounded(identity_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
+        expression_basis=(_rounded(expression_mm, _DECIMALS_MM) * METRES_PER_MM).astype(np.float32),
         expression_names=ARKIT_52,
         reflectance_mean=np.zeros((count, 3), np.float32),
         reflectance_basis=np.zeros((0, count, 3), np.float32),
@@ -92,6 +91,11 @@ def _bare_model(head: Head, identity_mm: np.ndarray, expression_mm: np.ndarray) 
         eye_ranges=head.eye_ranges.astype(np.int32),
         iris_radii=np.full(2, anatomy.IRIS_RADIUS * METRES_PER_MM),
     )
+
+
+def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+    """Rounded values without a negative zero, whose sign would depend on the machine."""
+    return np.round(values, decimals) + values.dtype.type(0)
 
 
 def _texture_map(head: Head) -> tuple[np.ndarray, np.ndarray]:
@@ -109,4 +113,4 @@ def _texture_map(head: Head) -> tuple[np.ndarray, np.ndarray]:
         places[numbers] = sum(map(len, copies)) + np.arange(len(numbers))
         polygon_uv = np.where(chosen & (polygons >= 0), places[corners], polygon_uv)
         copies.append(moved[numbers])
-    return np.vstack(copies).astype(np.float32), polygon_uv.astype(np.int32)
+    return _rounded(np.vstack(copies), _COLOUR_DECIMALS).astype(np.float32), polygon_uv.astype(np.int32)

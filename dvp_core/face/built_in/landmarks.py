@@ -16,6 +16,8 @@ _BASE = ((0, -11, 112), (6.5, -11, 111), (13.5, -10.5, 108.5))
 _LID_PLACES = (0.36, 0.66)
 _LIP_PLACES_MM = (14.0, 6.0)
 _INNER_LIP_PLACE_MM = 9.0
+_TIE_MM = 1e-5
+_DECIMALS = 4
 
 
 def place_landmarks(head: Head, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,9 +28,10 @@ def place_landmarks(head: Head, triangles: np.ndarray) -> tuple[np.ndarray, np.n
         vertices[index] = number
     skin = np.isin(triangles, np.flatnonzero(head.is_region("face", "head"))).all(axis=1)
     outer = triangles[skin]
+    places = np.round(head.vertices, 3)
     image = mirrored_landmarks()
     for index, target in _surface_targets(head).items():
-        vertices[index], weights[index] = nearest_on_triangles(head.vertices, outer, target)
+        vertices[index], weights[index] = nearest_on_triangles(places, outer, np.round(target, 3))
         # The other side takes the mirrored corners: the quads' diagonals are not symmetric, the landmarks are.
         if image[index] != index:
             vertices[image[index]], weights[image[index]] = head.mirror[vertices[index]], weights[index]
@@ -83,8 +86,11 @@ def nearest_on_triangles(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The triangle (3,) nearest to a point (3,) and the nearest place's barycentric weights (3,) in it."""
     weights, distance = closest_weights(vertices[triangles], target)
-    best = int(distance.argmin())
-    return triangles[best], weights[best]
+    # Of triangles that share the nearest edge the first counts, however the last bits fall on this machine.
+    best = int(np.flatnonzero(distance < distance.min() + _TIE_MM)[0])
+    rounded = np.round(weights[best], _DECIMALS)
+    rounded[rounded.argmax()] += 1.0 - rounded.sum()
+    return triangles[best], rounded
 
 
 def closest_weights(corners: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
