@@ -20,6 +20,7 @@ from dvp_core.actor import (
 from dvp_core.data.camera import Camera
 from dvp_core.data.errors import DataError
 from dvp_core.data.landmark_track import read_landmarks
+from dvp_core.face import built_in_face
 from dvp_core.face.expression_names import ARKIT_52
 from dvp_core.maths.frames import relative_to_facing
 from dvp_core.maths.rotations import angle_between_deg
@@ -28,6 +29,7 @@ from dvp_core.video import open_clip, plate_sound
 from tools.built_in_actor.performance import BLINK_TIMES_S, FPS, FRAME_COUNT, built_in_performance
 from tools.built_in_actor.sound import RATE_HZ, voice
 from tools.built_in_actor.speech import speech_sounds
+from tools.built_in_actor.truth import actor_truth_of
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,15 @@ def test_landmarks_are_the_truths_within_a_detectors_error():
     gap_px = np.linalg.norm(track.points_px - truth.landmarks_px, axis=2)
     assert 0.3 < gap_px.mean() < 1.5
     assert gap_px.max() < 6
+
+
+def test_the_clip_still_shows_the_built_in_face():
+    """Fails when the face's shape was changed and the clip was not rendered again."""
+    truth = actor_truth()
+    today = actor_truth_of(built_in_face(), built_in_performance())
+    assert today.expression_names == truth.expression_names
+    gap_px = np.linalg.norm(today.landmarks_px - truth.landmarks_px, axis=2)
+    assert gap_px.mean() < 1.0
 
 
 def test_the_truth_moves_as_the_performance_says():

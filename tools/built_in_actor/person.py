@@ -104,7 +104,7 @@ def _split_polygons(model: FaceModel, is_covered: np.ndarray) -> tuple[np.ndarra
 
 
 def _assign_materials(face: bpy.types.Object, model: FaceModel, polygons: np.ndarray) -> None:
-    skin = material("skin", Roughness=0.47, Subsurface_Weight=0.12, Subsurface_Scale=0.004, Specular_IOR_Level=0.4)
+    skin = material("skin", Roughness=0.55, Subsurface_Weight=0.15, Subsurface_Scale=0.005, Specular_IOR_Level=0.28)
     teeth = material("teeth", (0.62, 0.57, 0.48), Roughness=0.25)
     wet = material("inside of the mouth", Roughness=0.28)
     for made in (skin, wet):

@@ -173,7 +173,7 @@ def _box(
 def build_lamps(head_camera_m: np.ndarray) -> None:
     """Hang a warm key, a cool fill and a rim lamp around the head, and a dim room."""
     head = head_camera_m @ BLENDER_WORLD_FROM_CAMERA.T
-    _lamp("key", head, (-0.75, -0.85, 0.65), power_w=15.5, size_m=0.45, colour=(1.0, 0.90, 0.78))
+    _lamp("key", head, (-0.75, -0.85, 0.65), power_w=18.5, size_m=0.45, colour=(1.0, 0.90, 0.78))
     _lamp("fill", head, (0.95, -0.75, 0.10), power_w=4.2, size_m=0.8, colour=(0.75, 0.86, 1.0))
     _lamp("rim", head, (0.60, 0.55, 0.70), power_w=8.0, size_m=0.3, colour=(0.95, 0.95, 1.0))
     _lamp("shelf", head, (-0.2, 0.35, 1.2), power_w=7.0, size_m=0.5, colour=(1.0, 0.85, 0.65))

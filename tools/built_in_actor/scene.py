@@ -34,7 +34,7 @@ from tools.built_in_actor.person import Head, build_head, pose_head
 from tools.built_in_actor.room import build_camera, build_lamps, build_sweater, build_wall
 
 WALL_DISTANCE_M = 2.0
-COLLAR_ABOVE_NECK_END_M = 0.034
+COLLAR_ABOVE_NECK_END_M = 0.046
 COVERED_ABOVE_FOOT_M = 0.012
 FOLLOWING = 0.35
 """Part of the head's shift that the shoulders follow."""

@@ -26,8 +26,8 @@ from tools.built_in_actor.performance import FPS, Performance
 
 SIZE_PX = 256
 FOCAL_PX = 600.0
-DISTANCE_M = 0.92
-EYE_HEIGHT_PX = 112.0
+DISTANCE_M = 0.88
+EYE_HEIGHT_PX = 106.0
 IDENTITY_SEED, REFLECTANCE_SEED = 20, 5
 NECK_FROM_EYES_M = np.array([0.0, -0.125, -0.085])
 """Where the neck turns, in head axes from the middle between the eyeballs."""
