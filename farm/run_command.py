@@ -50,7 +50,9 @@ def run_here(
         progress=_spoken_progress(),
     )
     if report["state"] != "completed":
-        raise DataError(f"ended as {report['state']}: {report['message']}", where=f"job {report['id']}")
+        reasons = [f"frame {item['frame']}: {item['message']}" for item in report["failed_frames"][:1]]
+        what = " ".join([f"ended as {report['state']}: {report['message']}", *reasons])
+        raise DataError(what, where=f"job {report['id']}", remedy="Mend the cause, then run the same command again")
     return report
 
 
