@@ -22,13 +22,14 @@ from dvp_core.face.built_in.expressions import meaning
 
 BACKGROUND = (0.055, 0.058, 0.065)
 # Place in metres, power in watts, edge in metres: key, fill, rim.
-LAMPS = (((-0.5, 0.45, 0.75), 10.5, 0.5), ((0.75, 0.1, 0.6), 3.2, 0.7), ((0.3, 0.5, -0.7), 4.0, 0.5))
+LAMPS = (((-0.5, 0.45, 0.75), 10.5, 0.5), ((0.75, 0.1, 0.6), 3.2, 0.7), ((0.3, 0.5, -0.7), 1.8, 0.6))
 TILE_PX, COLUMNS, LABEL_PX = 150, 9, 40
 NEUTRAL_PX, PERSON_PX = 450, 225
 # A pair shape that only makes sense together with another is shown with it.
 COMPANIONS = {"mouthClose": ("jawOpen", 1.0), "tongueOut": ("jawOpen", 0.45)}
-# Eye openings are too small to judge on a whole face.
+# Lids and lips are too small to judge on a whole face; jaw and cheeks need one.
 CLOSE_UPS = ("eye", "brow", "cheekSquint")
+WHOLE = ("jaw", "cheekPuff", "mouthClose")
 
 
 def main() -> None:
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--only", choices=("all", "neutral"), default="all")
+    parser.add_argument("--lossless", action="store_true", help="full colour instead of a palette")
     arguments = parser.parse_args()
     face = built_in_face()
     mesh = build_scene(face, samples=arguments.samples)
@@ -49,8 +51,10 @@ def main() -> None:
         sheet.paste(row, (0, top))
         top += row.height
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    # A palette halves the file and costs nothing that one could see here.
-    sheet.quantize(256, dither=Image.Dither.NONE).save(arguments.output, optimize=True)
+    if not arguments.lossless:
+        # A palette of the colours that are spread farthest keeps the few red pixels of lips and eyes.
+        sheet = sheet.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG)
+    sheet.save(arguments.output, optimize=True)
 
 
 def build_scene(face: FaceModel, *, samples: int) -> bpy.types.Mesh:
@@ -170,12 +174,15 @@ def expression_rows(face: FaceModel, mesh: bpy.types.Mesh) -> list[Image.Image]:
 
 
 def expression_tile(face: FaceModel, mesh: bpy.types.Mesh, name: str) -> Image.Image:
-    """One expression; eyes and brows nearer than the rest."""
+    """One expression; eyes and lips nearer than what moves the whole lower face."""
     weights = dict([(name, 1.0), *([COMPANIONS[name]] if name in COMPANIONS else [])])
     expression = [weights.get(each, 0.0) for each in face.expression_names]
     vertices = evaluate(face, expression=expression)
-    is_close = name.startswith(CLOSE_UPS)
-    center, width = ((0.0, 0.038, 0.09), 0.115) if is_close else ((0.0, -0.006, 0.09), 0.18)
+    center, width = (0.0, -0.026, 0.09), 0.115
+    if name.startswith(CLOSE_UPS):
+        center = (0.0, 0.038, 0.09)
+    elif name.startswith(WHOLE):
+        center, width = (0.0, -0.010, 0.09), 0.175
     return render(mesh, vertices, face.reflectance_mean, size_px=TILE_PX, center=center, width_m=width)
 
 

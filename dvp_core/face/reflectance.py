@@ -103,7 +103,7 @@ def _masks(face: PaintedFace) -> dict[str, np.ndarray]:
     skin = face.is_in(*_SKIN_REGIONS).astype(float)
     groups = {name: marks[list(indices)] for name, indices in LANDMARK_GROUPS.items()}
     front = skin * _ramp(points[:, 2], marks[:, 2].min() - 0.02, marks[:, 2].min() + 0.03)
-    brows = np.maximum(*(_near_line(points, groups[name], 0.0046) for name in ("brow_left", "brow_right")))
+    brows = np.maximum(*(_near_line(points, _brow_line(groups[name]), 0.0044) for name in ("brow_left", "brow_right")))
     eyes = [np.vstack([groups[name], groups[name][:1]]) for name in ("eye_left", "eye_right")]
     lash_line = np.maximum(*(_near_line(points, line, 0.0018) for line in eyes))
     mouth = groups["lips_outer"]
@@ -191,6 +191,14 @@ def _near_point(points: np.ndarray, center: np.ndarray, radius: float) -> np.nda
 def _near_line(points: np.ndarray, line: np.ndarray, half_width: float) -> np.ndarray:
     """1 on a polyline (N, 3), falling to 0 at about 1.5 half widths."""
     return 1.0 - _ramp(_distance_to_line(points, line), 0.55 * half_width, 1.5 * half_width)
+
+
+def _brow_line(marks: np.ndarray) -> np.ndarray:
+    """The brow (5, 3) with its inner end drawn in, where its soft edge would run into the nose's root."""
+    line = marks.copy()
+    inner, second = (0, 1) if abs(marks[0, 0]) < abs(marks[-1, 0]) else (-1, -2)
+    line[inner] += 0.45 * (line[second] - line[inner])
+    return line
 
 
 def _distance_to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
