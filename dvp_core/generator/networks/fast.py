@@ -26,6 +26,8 @@ from dvp_core.generator.networks.window import Window
 
 LAYERS = 4
 """Background, image on the head's plane, skin, painted image."""
+SKIN = 2
+"""The skin's place among them."""
 NEVER = 30.0
 """A logit this low is a share of zero."""
 RESERVE = 0.85
@@ -125,7 +127,7 @@ class FastNetwork(nn.Module):
         self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
         self.skin = nn.Parameter(torch.zeros(1, 3, config.skin_size, config.skin_size))
         self.texture = NeuralTexture(config.texture_channels, config.texture_size)
-        self.to_half = nn.Conv2d(CHANNELS_PER_FRAME + 1, half_width, 2, 2)
+        self.to_half = nn.Conv2d(CHANNELS_PER_FRAME, half_width, 2, 2)
         self.to_quarter = nn.Conv2d(half_width + 2 * config.texture_channels, config.width, 4, 2, 1)
         self.trunk = Trunk(config)
         self.flow = nn.Conv2d(config.width, 2, 3, 1, 1)
@@ -152,7 +154,7 @@ class FastNetwork(nn.Module):
         current = window.current
         mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
         features = self.texture(current[:, 3:6, ::2, ::2], mask[:, :, ::2, ::2])
-        half = self.to_half(torch.cat([current, mask], dim=1))
+        half = self.to_half(current)
         at_half = torch.cat([functional.silu(half), features.to(half.dtype)], dim=1)
         places = self._places_on_head(current, mask)
         moving = lookup(self.around_head, places[:, 1::4, 1::4])
@@ -161,12 +163,15 @@ class FastNetwork(nn.Module):
         surface = current[:, :3] + lookup(self.skin, current[:, 3:5].movedim(1, -1))
         known = (self.background, self._bent(at_quarter, places), surface, painted[:, :3])
         weights = self._weights(painted[:, 3:], mask)
-        return torch.stack([layer * weights[:, index, None] for index, layer in enumerate(known)]).sum(dim=0)
+        image = known[0] * weights[:, :1]
+        for index, layer in enumerate(known[1:], start=1):
+            image = torch.addcmul(image, layer, weights[:, index : index + 1])
+        return image
 
     def _weights(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Shares (batch, LAYERS, height, width) of the layers; skin only where there is a surface."""
-        hidden = functional.pad(mask - 1, (0, 0, 0, 0, 2, 1)) * NEVER
-        return (logits + hidden).softmax(dim=1)
+        skin = logits[:, SKIN : SKIN + 1] + (mask - 1) * NEVER
+        return torch.cat([logits[:, :SKIN], skin, logits[:, SKIN + 1 :]], dim=1).softmax(dim=1)
 
     def rest(self) -> HeadFrame:
         """The head's plane in the training frame that the image moving with it was started at."""
