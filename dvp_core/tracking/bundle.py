@@ -76,7 +76,7 @@ def _linearised(
     size = frame_size * frame_count + layout.size - frame_size
     hessian, gradient, energy = np.zeros((size, size)), np.zeros(size), 0.0
     shared = np.arange(frame_size * frame_count, size)
-    mean = np.zeros(layout.expression_count)
+    mean = np.full(layout.expression_count, -problem.priors.expression_push)
     for number, (frame, points, outline) in enumerate(zip(bundle.frames, problem.points, outlines, strict=True)):
         terms = point_terms(problem.rig, points, frame, bundle.shared, problem.camera, layout, outline)
         terms.append(expression_prior(frame, layout, mean=mean, sigma=problem.expression_sigma))

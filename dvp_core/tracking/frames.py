@@ -36,6 +36,7 @@ class FrameProblem:
         rig: The person's points (identity applied).
         camera: The plate's camera with its final focal length.
         expression_sigma: (E,).
+        expression_push: How far below zero the expressions' prior has its middle.
         motion: Usual motion between neighbouring frames.
         person: Reflectance; None tracks by points alone.
         patch: Vertices whose colours are compared.
@@ -47,6 +48,7 @@ class FrameProblem:
     rig: Rig
     camera: Camera
     expression_sigma: np.ndarray
+    expression_push: float
     motion: Motion
     person: PersonAppearance | None
     patch: SkinPatch | None
@@ -130,7 +132,7 @@ def _fit_stage(
     shared = _shared(problem)
     outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
     look = _appearance(problem, start, light, layout) if stage.has_photometric else None
-    mean = np.zeros(layout.expression_count)
+    mean = np.full(layout.expression_count, -problem.expression_push)
 
     def linearise(state: FrameState) -> NormalEquations:
         terms = point_terms(problem.rig, points, state, shared, problem.camera, layout, outline)

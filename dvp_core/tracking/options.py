@@ -53,6 +53,8 @@ class PriorOptions:
         identity_sigma: In the model's standard deviations; narrow, because a detector's bias repeats in every key frame
             and would else pass for shape.
         expression_sigma: Spread of expressions.
+        expression_push: The expressions' prior has its middle this far below zero, so that shapes that undo each other
+            (a mouth to the left and to the right) rest at zero.
         eye_look_share: Spread of the lids that follow the gaze, as a part of it.
         focal_sigma: Relative spread of the focal length about the usual one.
         usual_focal: Usual focal length over the plate's longer side.
@@ -60,6 +62,7 @@ class PriorOptions:
 
     identity_sigma: float = 0.12
     expression_sigma: float = 0.3
+    expression_push: float = 0.15
     eye_look_share: float = 0.15
     focal_sigma: float = 0.06
     usual_focal: float = 1.8

@@ -212,4 +212,5 @@ def _frame_problem(
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
-    return FrameProblem(face, rig, camera, sigma, motion, appearance, patch, skin, options.photometric)
+    push = options.priors.expression_push
+    return FrameProblem(face, rig, camera, sigma, push, motion, appearance, patch, skin, options.photometric)
