@@ -67,7 +67,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     """Write a safetensors file in one step, with a JSON under the metadata's key `dvp`."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"dvp": canonical_json(header).decode()}
-    write_atomically(path, lambda temporary: save_file(contiguous, temporary, metadata=metadata))
+    write_atomically(path, lambda temporary: _save(temporary, contiguous, metadata))
+
+
+def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:  # its name for a full disk
+        raise OSError(str(error)) from error
 
 
 @contextmanager

@@ -150,6 +150,8 @@ def _check(options: TrainOptions, config: NetworkConfig) -> None:
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use a multiple of 32 px")
     if options.preset != "fast" and (size & (size - 1) or size < 16):
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use 256 or 512 px")
+    if options.recipe.is_adversarial and options.batch_size == 1:
+        raise DataError("is 1, but batch normalisation needs 2 at least", where="batch_size")
     for name in ("steps", "minutes", "batch_size", "threads"):
         value = getattr(options, name)
         if value is not None and not value > 0:

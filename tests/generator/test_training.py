@@ -188,6 +188,27 @@ def test_senseless_options_are_refused(change, tmp_path):
         train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options(**change))
 
 
+def test_resolutions_that_a_network_cannot_halve_are_refused(tmp_path):
+    take = make_take(crop=replace(CROP, resolution_px=80))
+    for preset, remedy in (("fast", "multiple of 32"), ("dvp2018", "256 or 512")):
+        with pytest.raises(DataError, match=remedy):
+            train(take, DiscPasses(take), plate_crops, tmp_path / "g", options=options(preset=preset))
+    take = make_take()
+    with pytest.raises(DataError, match="batch normalisation"):
+        train(take, DiscPasses(take), plate_crops, tmp_path / "g", options=options(preset="dvp2018", batch_size=1))
+
+
+def test_a_damaged_state_is_named_and_the_output_untouched(tmp_path):
+    take, output = make_take(), tmp_path / "g.safetensors"
+    with pytest.raises(Interruption):
+        train(take, DiscPasses(take), plate_crops, output, options=options(), progress=stop_at(2))
+    state = work_folder(output) / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-64])
+    with pytest.raises(DataError, match=r"state\.safetensors"):
+        train(take, DiscPasses(take), plate_crops, output, options=options())
+    assert not output.exists()
+
+
 def test_learned_images_start_at_what_is_known(tmp_path):
     take = make_take()
     path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options(steps=1))
