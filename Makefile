@@ -10,7 +10,7 @@ demo: install
 	.venv/bin/dvp demo
 
 test: lint
-	.venv/bin/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: install
 	.venv/bin/ruff check .
