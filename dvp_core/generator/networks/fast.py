@@ -26,6 +26,8 @@ from dvp_core.generator.networks.window import Window
 
 LAYERS = 4
 """Background, image on the head's plane, skin, painted image."""
+DECISION = 6.0
+"""Gain of the shares' logits: a share has to travel from even to certain within some hundred small steps."""
 SKIN = 2
 """The skin's place among them."""
 NEVER = 30.0
@@ -170,6 +172,7 @@ class FastNetwork(nn.Module):
 
     def _weights(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Shares (batch, LAYERS, height, width) of the layers; skin only where there is a surface."""
+        logits = DECISION * logits
         skin = logits[:, SKIN : SKIN + 1] + (mask - 1) * NEVER
         return torch.cat([logits[:, :SKIN], skin, logits[:, SKIN + 1 :]], dim=1).softmax(dim=1)
 
