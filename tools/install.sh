@@ -10,8 +10,9 @@ wanted=$(cat pyproject.toml constraints/tested.txt <(echo "$device") | sha256sum
 
 # What Blender's and OpenCV's wheels link to and a bare Debian lacks, each beside the library that shows its absence.
 missing=()
+present=$(/sbin/ldconfig -p)
 while read -r library package; do
-    /sbin/ldconfig -p | grep -q "$library" || missing+=("$package")
+    [[ $present == *"$library"* ]] || missing+=("$package")
 done <<'LIBRARIES'
 libGL.so.1 libgl1
 libEGL.so.1 libegl1
