@@ -8,7 +8,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.passes import PassFolder, pass_path, render_passes, write_pass_frame
+from dvp_core.passes import PassFolder, pass_path, read_pass_frame, render_passes, write_pass_frame
 from dvp_core.pipeline.model import load_take
 
 STAGE = "passes"
@@ -56,8 +56,6 @@ def export_passes_of(
 
 def _is_current(path: Path, take: Take) -> bool:
     """Say whether a pass file is whole and was rendered from this very take."""
-    from dvp_core.passes import read_pass_frame
-
     if not path.is_file():
         return False
     try:
