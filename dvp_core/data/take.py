@@ -20,9 +20,11 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel, face_arrays, face_from_arrays
 from dvp_core.data.files import read_arrays, read_header, sha256_of_arrays, take_array, write_arrays
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.measurement import Measurement, measurement_arrays, measurement_from_arrays
 
 FORMAT_VERSION = 1
 _FACE_PREFIX = "face/"
+_MEASURED_PREFIX = "measured/"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class Take:
         photometric_error: (F,) float32, mean RGB distance 0..1.
         consent_sha256: Hash of the consent record, where one was given.
         tool_version: Version of the program that wrote it.
+        measured: What the tracker measured before smoothing; None for a performance that was edited or made.
+        smoothing: How far the dial is turned by which the performance was smoothed from `measured`, 0..1.
+        shot_starts: Plate frames at which a new shot begins after a cut, ascending; empty where there is no cut.
     """
 
     subject: str
@@ -75,6 +80,9 @@ class Take:
     photometric_error: np.ndarray
     consent_sha256: str | None = None
     tool_version: str = field(default="")
+    measured: Measurement | None = None
+    smoothing: float = 0.0
+    shot_starts: tuple[int, ...] = ()
 
     @property
     def frame_count(self) -> int:
@@ -129,8 +137,13 @@ def _file_form(take: Take) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "expression_names": list(take.expression_names),
         "consent_sha256": take.consent_sha256,
         "tool_version": take.tool_version,
+        "smoothing": take.smoothing,
+        "shot_starts": list(take.shot_starts),
         "face": None,
     }
+    if take.measured is not None:
+        measured = measurement_arrays(take.measured)
+        arrays |= {_MEASURED_PREFIX + name: array for name, array in measured.items()}
     if take.face is not None:
         face, header["face"] = face_arrays(take.face, is_compact=True)
         arrays |= {_FACE_PREFIX + name: array for name, array in face.items()}
@@ -193,6 +206,7 @@ def _take_from(header: dict[str, Any], arrays: dict[str, np.ndarray], path: Path
     crop = Crop(**{key: int(header["crop"][key]) for key in ("x_px", "y_px", "size_px", "resolution_px")})
     _check_values(focal_px, crop, checked["head_rotation_wxyz"], path)
     face = _face_from(header["face"], arrays, path)
+    measured = _measured_from(arrays, clip.frame_count, len(expression_names), path)
     if face is not None and (
         face.expression_names != expression_names or face.vertex_count != len(checked["reflectance"])
     ):
@@ -208,8 +222,25 @@ def _take_from(header: dict[str, Any], arrays: dict[str, np.ndarray], path: Path
         expression_names=expression_names,
         consent_sha256=None if header["consent_sha256"] is None else str(header["consent_sha256"]),
         tool_version=str(header["tool_version"]),
+        measured=measured,
+        smoothing=float(header.get("smoothing", 0.0)),
+        shot_starts=tuple(int(frame) for frame in header.get("shot_starts", [])),
         **checked,
     )
+
+
+def _measured_from(
+    arrays: dict[str, np.ndarray], frame_count: int, expression_count: int, path: Path | str
+) -> Measurement | None:
+    own = _members(arrays, _MEASURED_PREFIX)
+    if not own:
+        return None
+    where = f"{path}/measured"
+    return measurement_from_arrays(own, frame_count=frame_count, expression_count=expression_count, where=where)
+
+
+def _members(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _check_values(focal_px: float, crop: Crop, rotation_wxyz: np.ndarray, path: Path | str) -> None:
@@ -237,5 +268,4 @@ def _clip_from(header: dict[str, Any]) -> Clip:
 def _face_from(header: object, arrays: dict[str, np.ndarray], path: Path | str) -> FaceModel | None:
     if header is None:
         return None
-    own = {name.removeprefix(_FACE_PREFIX): array for name, array in arrays.items() if name.startswith(_FACE_PREFIX)}
-    return face_from_arrays(own, header, where=f"{path}/face")
+    return face_from_arrays(_members(arrays, _FACE_PREFIX), header, where=f"{path}/face")

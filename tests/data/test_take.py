@@ -9,6 +9,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel, read_face_model, write_face_model
 from dvp_core.data.files import read_arrays, read_header, write_arrays
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.measurement import Measurement
 from dvp_core.data.take import read_take, write_take
 
 
@@ -18,7 +19,7 @@ def assert_equal(a, b):
         if isinstance(left, np.ndarray):
             np.testing.assert_array_equal(left, right, err_msg=item.name)
             assert left.dtype == right.dtype, item.name
-        elif isinstance(left, FaceModel):
+        elif isinstance(left, (FaceModel, Measurement)):
             assert_equal(left, right)
         else:
             assert left == right, item.name
@@ -56,6 +57,32 @@ def test_take_round_trip(tmp_path, tiny_take):
     assert back.index_of(103) == 2
     with pytest.raises(DataError, match="outside"):
         back.index_of(107)
+
+
+def measurement_of(take):
+    one, wide = np.float32(0.01), (take.frame_count, 3)
+    return Measurement(
+        take.head_rotation_wxyz,
+        take.head_translation_m,
+        take.expression,
+        take.gaze_rad,
+        *(np.full(shape, one) for shape in (wide, wide, take.expression.shape, take.gaze_rad.shape)),
+    )
+
+
+def test_a_measurement_comes_back_with_its_dial_and_cuts(tmp_path, tiny_take):
+    take = replace(tiny_take, measured=measurement_of(tiny_take), smoothing=0.25, shot_starts=(103,))
+    write_take(tmp_path / "x.take", take)
+    back = read_take(tmp_path / "x.take")
+    assert_equal(take, back)
+    assert back.sha256 == take.sha256 != tiny_take.sha256
+
+
+def test_a_deviation_of_zero_is_refused(tmp_path, tiny_take):
+    bad = replace(measurement_of(tiny_take), gaze_sigma_rad=np.zeros_like(tiny_take.gaze_rad))
+    write_take(tmp_path / "x.take", replace(tiny_take, measured=bad))
+    with pytest.raises(DataError, match="gaze_sigma_rad"):
+        read_take(tmp_path / "x.take")
 
 
 def test_the_hash_of_a_take_sees_every_field(tiny_take):
