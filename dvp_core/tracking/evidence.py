@@ -12,12 +12,14 @@ import numpy as np
 
 from dvp_core.data.camera import Camera
 from dvp_core.data.landmark_definitions import JAW_68, LID_PAIRS_68, LIP_PAIRS_68
+from dvp_core.tracking.detector import CalibratedDetector
 from dvp_core.tracking.options import LandmarkOptions
 from dvp_core.tracking.outline import Outline, OutlineFinder
 from dvp_core.tracking.solver import Residual
 from dvp_core.tracking.states import FrameState, Layout, SharedState
 from dvp_core.tracking.surface import SurfacePoints, see
 from dvp_core.tracking.terms.contour import contour_residual
+from dvp_core.tracking.terms.detector import detector_residual
 from dvp_core.tracking.terms.landmarks import landmark_residual
 from dvp_core.tracking.terms.openings import opening_residual
 
@@ -33,12 +35,14 @@ class FramePoints:
         dense_px: (D, 2), further points of a dense detector; D may be zero.
         eye_distance_px: Distance of the outer eye corners over the clip: the unit of the detector's errors.
         confidence: (68,) 0..1.
+        detector_px: (N, 2) all points of the detector, for one that was calibrated on the model.
     """
 
     ibug_px: np.ndarray
     dense_px: np.ndarray
     eye_distance_px: float
     confidence: np.ndarray
+    detector_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Rig:
         dense_factors: (D,).
         outline: Finds the present outline; None where the outline's points are not used.
         options: Expected errors.
+        detector: Points calibrated beforehand; where there are such, they stand for all others.
     """
 
     ibug: SurfacePoints
@@ -60,6 +65,7 @@ class Rig:
     dense_factors: np.ndarray
     outline: OutlineFinder | None
     options: LandmarkOptions
+    detector: CalibratedDetector | None = None
 
 
 def first_factors(options: LandmarkOptions) -> np.ndarray:
@@ -90,6 +96,10 @@ def point_terms(
         layout: Places in the step.
         outline: The outline as it stood when this stage began; None leaves it out.
     """
+    if rig.detector is not None and points.detector_px is not None:
+        seen = see(rig.detector.seen_from(state.rotation, state.translation_m), state, shared, camera, layout)
+        targets_px = points.detector_px[rig.detector.numbers]
+        return [detector_residual(seen, targets_px, rig.detector.whitening, doubt=rig.options.detector_doubt)]
     unit_px = rig.options.sigma * points.eye_distance_px
     doubt = 1 / np.sqrt(np.maximum(points.confidence, 1e-3))
     seen = see(rig.ibug, state, shared, camera, layout)

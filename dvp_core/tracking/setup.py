@@ -21,9 +21,11 @@ from dvp_core.data.landmark_definitions import (
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.face import landmarks_68
+from dvp_core.face.detectors import detector_table
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
+from dvp_core.tracking.detector import calibrated_detector
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.frames import FrameProblem, fit_frame
@@ -46,16 +48,21 @@ class ClipPoints:
         dense_px: (F, D, 2) points beyond the 68, without irises and outline.
         confidence: (F, 68).
         eye_distance_px: Median distance of the outer eye corners where the face is turned least away.
+        detector_px: (F, 478, 2) all points of a dense detector.
     """
 
     ibug_px: np.ndarray
     dense_px: np.ndarray
     confidence: np.ndarray
     eye_distance_px: float
+    detector_px: np.ndarray | None = None
 
     def frame(self, index: int) -> FramePoints:
         """Return one frame's points."""
-        return FramePoints(self.ibug_px[index], self.dense_px[index], self.eye_distance_px, self.confidence[index])
+        everything = None if self.detector_px is None else self.detector_px[index]
+        return FramePoints(
+            self.ibug_px[index], self.dense_px[index], self.eye_distance_px, self.confidence[index], everything
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,8 @@ def clip_points(track: LandmarkTrack) -> ClipPoints:
         confidence = track.confidence[:, MEDIAPIPE_OF_68].min(axis=2)
     corners = ibug[track.is_detected][:, [EYES_68[0, 3], EYES_68[1, 0]]]
     distance = float(np.percentile(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1), 75))
-    return ClipPoints(ibug, dense, confidence, distance)
+    everything = None if track.point_count == 68 else track.points_px
+    return ClipPoints(ibug, dense, confidence, distance, everything)
 
 
 def known_person(
@@ -112,6 +120,7 @@ def known_person(
         rig,
         ibug=rig.ibug.baked(bundle.shared.identity),
         dense=rig.dense.baked(bundle.shared.identity),
+        detector=None if rig.detector is None else rig.detector.baked(bundle.shared.identity),
         outline=_baked_outline(rig, bundle) if points.dense_px.shape[1] == 0 else None,
     )
     pictures = _pictures(source, keys, key_points, options, progress)
@@ -140,7 +149,9 @@ def _fitted_bundle(
     plain = landmark_points(model)
     nothing = vertex_points(model, np.zeros(0, dtype=np.int64))
     finder = outline_finder(model)
-    rig = Rig(plain, first_factors(options.landmarks), nothing, np.zeros(0), finder, options.landmarks)
+    table = None if points[0].detector_px is None else detector_table(model)
+    detector = None if table is None else calibrated_detector(model, table, stray_m=options.landmarks.stray_m)
+    rig = Rig(plain, first_factors(options.landmarks), nothing, np.zeros(0), finder, options.landmarks, detector)
     rest = landmarks_68(model, model.vertices)[17:]
     frames = tuple(first_pose(rest, frame.ibug_px[17:], camera, model.expression_count) for frame in points)
     bundle = Bundle(frames, SharedState(np.zeros(model.identity_count), camera.focal_px))
@@ -150,7 +161,7 @@ def _fitted_bundle(
         sigma = expression_sigma(model, options)
         problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors)
         bundle = fit_bundle(problem, bundle, used)
-        if stage.is_calibrating:
+        if stage.is_calibrating and detector is None:
             rig = calibrated(rig, plain, model, bundle, points, camera)
     progress("shape", len(BUNDLE_STAGES), len(BUNDLE_STAGES))
     return rig, bundle
