@@ -56,8 +56,7 @@ def smooth(take: Take, strength: float) -> Take:
     Raises:
         DataError: A strength outside 0..1.
     """
-    if not 0.0 <= strength <= 1.0:
-        raise DataError(f"strength of smoothing is {strength}, expected 0 to 1")
+    checked_smoothing(strength)
     source = _measured(take)
     if strength == 0.0:
         return source
@@ -66,6 +65,17 @@ def smooth(take: Take, strength: float) -> Take:
     parts = [_smoothed_shot(source, frames, dial) for frames in _shots(take)]
     rotation, values = (np.concatenate(curves) for curves in zip(*parts, strict=True))
     return _with_curves(source, unwrapped_quaternions(rotation), values, strength)
+
+
+def checked_smoothing(strength: float) -> float:
+    """Return a strength that `smooth` takes.
+
+    Raises:
+        DataError: It lies outside 0..1.
+    """
+    if not 0.0 <= strength <= 1.0:
+        raise DataError(f"strength of smoothing is {strength}, expected 0 to 1")
+    return strength
 
 
 def _measured(take: Take) -> Take:
