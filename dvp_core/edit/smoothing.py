@@ -61,7 +61,7 @@ def smooth(take: Take, strength: float) -> Take:
     if strength == 0.0:
         return source
     fps = float(take.clip.fps)
-    dial = Dial(strength * LONGEST_TIME_CONSTANT_S * fps, strength / DEFAULT_SMOOTHING, fps)
+    dial = Dial(strength * LONGEST_TIME_CONSTANT_S * fps, (strength / DEFAULT_SMOOTHING) ** 0.5, fps)
     parts = [_smoothed_shot(source, frames, dial) for frames in _shots(take)]
     rotation, values = (np.concatenate(curves) for curves in zip(*parts, strict=True))
     return _with_curves(source, unwrapped_quaternions(rotation), values, strength)

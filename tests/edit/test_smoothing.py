@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from dvp_core.actor import actor_truth
 from dvp_core.data.errors import DataError
 from dvp_core.data.measurement import Measurement
 from dvp_core.data.take import read_take, write_take
@@ -27,7 +28,7 @@ CURVES = ("head_rotation_wxyz", "head_translation_m", "expression", "gaze_rad")
 
 
 def default_dial(fps: Fraction | float, strength: float = DEFAULT_SMOOTHING) -> Dial:
-    return Dial(strength * 0.16 * float(fps), strength / DEFAULT_SMOOTHING, float(fps))
+    return Dial(strength * 0.16 * float(fps), (strength / DEFAULT_SMOOTHING) ** 0.5, float(fps))
 
 
 def measured_take(take, *, seed: int = 5, sigma: float = SIGMA):
@@ -138,6 +139,28 @@ def test_a_blink_of_two_frames_stays_as_deep_as_it_was(fps):
     assert np.abs(result[[98, 103]]).max() < 0.1 * 0.8 + 3 * SIGMA
 
 
+def test_the_actors_blinks_and_lip_contacts_survive_and_the_rest_grows_calmer():
+    truth = actor_truth()
+    names = truth.expression_names
+    curves = truth.expression.astype(np.float64)
+    lid, jaw = curves[:, names.index("eyeBlinkLeft")], curves[:, names.index("jawOpen")]
+    shut = [i for i in range(2, len(lid) - 2) if lid[i] > 0.6 and lid[i] == lid[i - 2 : i + 3].max()]
+    met = [
+        i
+        for i in range(4, len(jaw) - 4)
+        if jaw[i] < 0.05 and jaw[i] == jaw[i - 2 : i + 3].min() and jaw[i - 3 : i + 4].max() > 0.15
+    ]
+    assert len(shut) > 5
+    assert len(met) > 5
+    noisy = curves + SIGMA * np.random.default_rng(2).normal(size=curves.shape)
+    result = smoothed_curves(noisy, np.full(curves.shape, SIGMA), default_dial(truth.fps))
+    assert (result[shut, names.index("eyeBlinkLeft")] / lid[shut]).min() > 0.9
+    assert np.mean(result[met, names.index("jawOpen")] - jaw[met]) < 0.5 * SIGMA
+    assert rms(result - curves) < 0.75 * SIGMA
+    is_still = np.ptp(curves, axis=0) == 0.0
+    assert rms(result[:, is_still] - curves[:, is_still]) < 0.5 * SIGMA
+
+
 def test_fast_lips_lose_less_than_the_noise_that_goes():
     random = np.random.default_rng(4)
     seconds = np.arange(300)[:, None] / 25.0
@@ -159,15 +182,19 @@ def test_smoothing_has_no_lag():
     np.testing.assert_allclose(result, backwards, atol=1e-9)
 
 
-def test_strength_means_the_same_in_seconds_at_every_rate():
-    """A bend of known length in seconds, too small to stand out of the noise, is rounded alike."""
+@pytest.mark.parametrize("strength", [0.25, 0.5, 1.0])
+def test_strength_means_the_same_in_seconds_at_every_rate(make_take, strength):
+    """A bend that does not stand out of the noise is rounded alike, at the same moment of each clip."""
     rounded = []
-    for fps in (25.0, 50.0, 100.0):
-        seconds = np.arange(int(4 * fps) + 1) / fps
-        bend = np.abs(seconds - 2.0)[:, None]
-        result = smoothed_curves(bend, np.full(bend.shape, 1.0), default_dial(fps))
-        rounded.append(result[int(2 * fps), 0])
-    np.testing.assert_allclose(rounded, rounded[0], rtol=0.05)
+    for fps in (25, 50, 100):
+        take = measured_take(make_take(fps=Fraction(fps), frame_count=4 * fps + 1), sigma=1.0)
+        assert take.measured is not None
+        bend = np.abs(np.arange(4 * fps + 1) / fps - 2.0).astype(np.float32) / 2.0
+        expression = np.repeat(bend[:, None], take.expression.shape[1], axis=1)
+        result = smooth(replace(take, measured=replace(take.measured, expression=expression)), strength)
+        rounded.append(result.expression[2 * fps, 0])
+    assert rounded[0] > 0.04 * strength
+    np.testing.assert_allclose(rounded, rounded[0], rtol=0.1)
 
 
 def test_stronger_is_calmer(make_take):
