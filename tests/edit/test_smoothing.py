@@ -194,7 +194,8 @@ def test_strength_means_the_same_in_seconds_at_every_rate(make_take, strength):
         result = smooth(replace(take, measured=replace(take.measured, expression=expression)), strength)
         rounded.append(result.expression[2 * fps, 0])
     assert rounded[0] > 0.04 * strength
-    np.testing.assert_allclose(rounded, rounded[0], rtol=0.1)
+    # A time constant of a single frame rounds a corner by a sixth less than the same one of many frames.
+    np.testing.assert_allclose(rounded, rounded[0], rtol=0.2)
 
 
 def test_stronger_is_calmer(make_take):
