@@ -231,6 +231,15 @@ def test_frames_without_a_face_are_bridged(make_take, is_measured):
     assert angle_between_deg(*matrices).max() < 0.01
 
 
+def test_what_is_left_between_lost_frames_is_smoothed_as_ever(make_take):
+    still = still_take(make_take, frame_count=300)
+    is_tracked = np.arange(300) % 10 < 4
+    noisy = replace(measured_take(still), is_tracked=is_tracked)
+    result = smooth(noisy, DEFAULT_SMOOTHING)
+    assert rms(result.expression - 0.5) < 0.8 * rms(noisy.expression - 0.5)
+    assert rms(result.expression[is_tracked] - 0.5) < 0.7 * SIGMA
+
+
 def test_nothing_passes_over_a_cut(make_take):
     take = replace(measured_take(make_take(frame_count=60)), shot_starts=(31,))
     changed = replace(take.measured, **{n: getattr(take.measured, n).copy() for n in CURVES})
