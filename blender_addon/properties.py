@@ -31,7 +31,23 @@ class RigSettings(bpy.types.PropertyGroup):
         type=bpy.types.Text, name="Packed Take", description="Text data-block that carries the take's bytes"
     )
     take_path: StringProperty(name="Take", description="Where the take was imported from", subtype="FILE_PATH")
-    take_sha256: StringProperty(name="Take Hash", description="SHA-256 over the take's content")
+    take_sha256: StringProperty(name="Take Hash", description="SHA-256 over the content of the take that is shown")
+    imported_sha256: StringProperty(
+        name="Imported Take Hash", description="SHA-256 over the take's content before its dial was turned here"
+    )
+    is_measured: BoolProperty(name="Is Measured", description="The take holds what the tracker measured")
+    smoothing: FloatProperty(
+        name="Smoothing",
+        description="How much of the tracker's noise to take away; 0 is what was measured",
+        min=0.0,
+        max=1.0,
+        precision=2,
+        subtype="FACTOR",
+        options=set(),
+    )
+    shown_smoothing: FloatProperty(
+        name="Shown Smoothing", description="Where the dial stood when it was last applied", options={"HIDDEN"}
+    )
     face_model_path: StringProperty(
         name="Face Model", description="Only for takes that must not carry their face", subtype="FILE_PATH"
     )

@@ -10,12 +10,13 @@ import bpy
 from . import preferences, properties
 from .job_watcher import stop_watching
 from .passes import engine
-from .ui import export_operators, import_operators, panels, submit_operators
+from .ui import export_operators, import_operators, panels, smoothing_operators, submit_operators
 
 CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
+    *smoothing_operators.CLASSES,
     *export_operators.CLASSES,
     *submit_operators.CLASSES,
     *panels.CLASSES,

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from dvp_core.data.errors import DataError
+
 from ..compat import ActionCurves, assign_action, assign_strip_slot, enum_number
 from . import names
 
@@ -73,9 +75,45 @@ def _add_animator_layer(owner: bpy.types.ID, blend_type: str, *, name: str) -> N
     animation_data.use_nla = True
 
 
+def refill_tracked_layers(layers: list[tuple[bpy.types.ID, list[Channel]]], frames: np.ndarray) -> None:
+    """Give tracked strips' curves other values at the same frames; the animator's layers are not touched.
+
+    Args:
+        layers: The rig object and the Key data-block, each with all of its channels and their new values.
+        frames: (F,) plate frame numbers, ascending.
+
+    Raises:
+        DataError: A curve is missing, or its keys are not those that the import made; then nothing is changed.
+    """
+    curves = [_imported_curve(owner, channel, frames) for owner, channels in layers for channel in channels]
+    values = [channel.values for _, channels in layers for channel in channels]
+    for curve, curve_values in zip(curves, values, strict=True):
+        _write_values(curve, frames, curve_values)
+    for owner, _ in layers:
+        owner.update_tag()
+
+
+def _imported_curve(owner: bpy.types.ID, channel: Channel, frames: np.ndarray) -> bpy.types.FCurve:
+    curve = tracked_curve(owner, channel.data_path, channel.index)
+    if curve is not None:
+        coordinates = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get("co", coordinates)
+        if np.array_equal(coordinates[0::2], frames.astype(np.float32)):
+            return curve
+    raise DataError(
+        f"the tracked strip's keys of '{channel.data_path}' were changed",
+        where=owner.name,
+        remedy="Import the take again, and make changes in the layer above the strip",
+    )
+
+
 def fill_curve(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
     """Give an empty curve its keys at once, straight lines between them."""
     curve.keyframe_points.add(len(values))
+    _write_values(curve, frames, values)
+
+
+def _write_values(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
     coordinates = np.empty(2 * len(values), np.float32)
     coordinates[0::2] = frames
     coordinates[1::2] = values

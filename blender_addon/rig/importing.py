@@ -9,20 +9,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take, read_take
-from dvp_core.maths.frames import opengl_pose_from_take_pose
-from dvp_core.maths.rotations import unwrapped_quaternions
 
-from . import names
-from .animation import Channel, add_tracked_layer
+from .animation import add_tracked_layer
 from .armature import bind, make_armature_object
 from .camera import find_plate, make_camera_object, put_plate_behind
+from .channels import check_key_limits, expression_channels, rig_channels, set_key_limits
 from .memory import face_of, remember_take
 from .mesh import make_face_object
 from .scene_setup import set_up_scene
-
-_KEY_LIMIT = 10.0  # Blender's own limit of a shape key's range
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def import_take(
     """
     path = Path(path)
     take = read_take(path)
-    _check_key_limits(take)
+    check_key_limits(take)
     face = face_of(take, face_model_path or "")
     plate = find_plate(take.clip, path, None if plate_path is None else Path(plate_path))
     collection = bpy.data.collections.new(take.subject or path.stem)
@@ -81,7 +76,7 @@ def import_take(
     collection.objects.link(face_object)
     collection.objects.link(camera)
     bind(face_object, rig)
-    _set_key_limits(face_object, take)
+    set_key_limits(face_object, take)
     remember_take(rig, take, path, is_packed=is_packed)
     rig.dvp_rig.face = face_object
     rig.dvp_rig.camera = camera
@@ -96,47 +91,9 @@ def import_take(
     return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate)
 
 
-def _check_key_limits(take: Take) -> None:
-    largest = np.abs(take.expression).max(axis=0, initial=0.0)
-    beyond = np.flatnonzero(largest > _KEY_LIMIT)
-    if beyond.size:
-        raise DataError(
-            f"expression '{take.expression_names[beyond[0]]}' leaves Blender's limit of 10",
-            where=f"take of {take.clip.file_name}",
-            remedy="Track the clip again",
-        )
-
-
-def _set_key_limits(face_object: bpy.types.Object, take: Take) -> None:
-    """Widen a key's slider where the tracked values leave 0..1, which Blender would cut off."""
-    lowest, highest = take.expression.min(axis=0).tolist(), take.expression.max(axis=0).tolist()
-    keys = face_object.data.shape_keys.key_blocks
-    for name, low, high in zip(take.expression_names, lowest, highest, strict=True):
-        keys[name].slider_min = min(0.0, low)
-        keys[name].slider_max = max(1.0, high)
-
-
 def _add_performance(rig: bpy.types.Object, face_object: bpy.types.Object, take: Take) -> None:
     frames = np.array(take.frames.numbers)
-    expressions = [
-        Channel(names.expression_value(name), 0, take.expression[:, number], "Expressions")
-        for number, name in enumerate(take.expression_names)
-    ]
     key = face_object.data.shape_keys
+    expressions = expression_channels(take)
     add_tracked_layer(key, expressions, frames, name=f"{take.subject} expression", blend_type="ADD")
-    add_tracked_layer(rig, _rig_channels(take), frames, name=f"{take.subject} pose", blend_type="COMBINE")
-
-
-def _rig_channels(take: Take) -> list[Channel]:
-    rotation, location = opengl_pose_from_take_pose(
-        unwrapped_quaternions(take.head_rotation_wxyz), take.head_translation_m
-    )
-    channels = [Channel(names.HEAD_LOCATION, axis, location[:, axis], names.HEAD_BONE) for axis in range(3)]
-    channels += [Channel(names.HEAD_ROTATION, part, rotation[:, part], names.HEAD_BONE) for part in range(4)]
-    for side, bone in enumerate(names.EYE_BONES):
-        yaw, pitch = take.gaze_rad[:, side, 0], take.gaze_rad[:, side, 1]
-        channels.append(Channel(names.eye_rotation(side), 0, pitch, bone))
-        channels.append(Channel(names.eye_rotation(side), 2, yaw, bone))
-    light = take.illumination_sh.reshape(-1, names.LIGHT_FLOATS)
-    channels += [Channel(names.LIGHT, number, light[:, number], "Light") for number in range(names.LIGHT_FLOATS)]
-    return channels
+    add_tracked_layer(rig, rig_channels(take), frames, name=f"{take.subject} pose", blend_type="COMBINE")

@@ -16,9 +16,12 @@ import bpy
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel, read_face_model
 from dvp_core.data.take import Take, read_take
+from dvp_core.edit import smooth
 
 _BYTES = "take_bytes"
 _CACHE_LIMIT = 4
+DIAL_DECIMALS = 4
+"""A slider holds float32; rounded, its 0.8 is the 0.8 of the command line, and so is every bit that follows."""
 _cache: dict[str, Take] = {}  # by content hash, so that it can never be stale
 _faces: dict[tuple[str, str], FaceModel] = {}  # of takes that carry none, by the take's hash and the model's path
 
@@ -29,7 +32,9 @@ def remember_take(rig: bpy.types.Object, take: Take, path: Path, *, is_packed: b
     settings.is_rig = True
     settings.subject = take.subject
     settings.take_path = str(path)
-    settings.take_sha256 = take.sha256
+    settings.take_sha256 = settings.imported_sha256 = take.sha256
+    settings.smoothing = settings.shown_smoothing = take.smoothing
+    settings.is_measured = take.measured is not None
     if is_packed:
         text = bpy.data.texts.new(path.name)
         text.write(_description(take, path))
@@ -38,13 +43,22 @@ def remember_take(rig: bpy.types.Object, take: Take, path: Path, *, is_packed: b
     _keep(take)
 
 
-def remembered_take(rig: bpy.types.Object) -> Take:
-    """Return the rig's take.
+def remember_dial(rig: bpy.types.Object, take: Take) -> None:
+    """Write into the rig that it shows its take with the dial of smoothing turned; what is packed stays as it is."""
+    settings = rig.dvp_rig
+    settings.take_sha256 = take.sha256
+    settings.smoothing = settings.shown_smoothing = take.smoothing
+    _keep(take)
+
+
+def imported_take(rig: bpy.types.Object) -> Take:
+    """Return the take as it was imported, wherever the dial of smoothing stands now.
 
     Raises:
         DataError: It is neither packed nor found, or what was found is another take.
     """
-    sha256 = rig.dvp_rig.take_sha256
+    settings = rig.dvp_rig
+    sha256 = settings.imported_sha256 or settings.take_sha256
     if sha256 not in _cache:
         _keep(_load(rig))
     if sha256 not in _cache:
@@ -56,10 +70,27 @@ def remembered_take(rig: bpy.types.Object) -> Take:
     return _cache[sha256]
 
 
-def _keep(take: Take) -> None:
+def remembered_take(rig: bpy.types.Object) -> Take:
+    """Return the rig's take as it is shown: the imported one, smoothed where the dial was turned since.
+
+    Raises:
+        DataError: It is neither packed nor found, or what was found is another take.
+    """
+    settings = rig.dvp_rig
+    if settings.take_sha256 in _cache:
+        return _cache[settings.take_sha256]
+    take = imported_take(rig)
+    if settings.take_sha256 != take.sha256:
+        take = smooth(take, round(settings.shown_smoothing, DIAL_DECIMALS))
+        # Under the hash of the rig: on another machine the last bit of a sine may differ.
+        _keep(take, settings.take_sha256)
+    return take
+
+
+def _keep(take: Take, sha256: str | None = None) -> None:
     while len(_cache) >= _CACHE_LIMIT:
         del _cache[next(iter(_cache))]
-    _cache[take.sha256] = take
+    _cache[sha256 or take.sha256] = take
 
 
 def forget_takes() -> None:

@@ -12,7 +12,7 @@ from dvp_core.data.errors import DataError
 from .. import compat
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
-from . import export_operators, import_operators, submit_operators
+from . import export_operators, import_operators, smoothing_operators, submit_operators
 
 
 class DVP_PT_take(bpy.types.Panel):
@@ -39,6 +39,25 @@ class DVP_PT_take(bpy.types.Panel):
         column.label(text="Take: packed in this file" if settings.take_text else f"Take: {settings.take_path}")
         column.label(text=f"Content: {settings.take_sha256[:12]}")
         column.label(text=f"Rig: {rig.name}", icon="ARMATURE_DATA")
+
+
+class DVP_PT_smoothing(bpy.types.Panel):
+    """The dial of smoothing."""
+
+    bl_idname = "DVP_PT_smoothing"
+    bl_parent_id = "DVP_PT_take"
+    bl_label = "Smoothing"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Portrait"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show the slider and its button, or why there is none."""
+        try:
+            rig = rig_of_scene(context.scene)
+        except DataError:
+            return  # the panel above says so
+        draw_smoothing(self.layout, rig.dvp_rig)
 
 
 class DVP_PT_passes(bpy.types.Panel):
@@ -92,6 +111,18 @@ class DVP_PT_output(bpy.types.Panel):
         draw_farm(layout, context)
 
 
+def draw_smoothing(layout: Any, settings: Any) -> None:
+    """Draw the slider and its button, and where the curves stand when that is elsewhere, or that there is no dial."""
+    column = layout.column()
+    column.enabled = settings.is_measured
+    column.prop(settings, "smoothing")
+    column.operator(smoothing_operators.DVP_OT_smooth.bl_idname, icon="MOD_SMOOTH")
+    if not settings.is_measured:
+        layout.label(text="No measurement in this take", icon="INFO")
+    elif settings.smoothing != settings.shown_smoothing:
+        layout.label(text=f"Shown is {settings.shown_smoothing:.2f}", icon="INFO")
+
+
 def draw_passes(layout: Any, context: bpy.types.Context) -> None:
     """Draw the export's fields and button."""
     settings = context.scene.dvp
@@ -117,4 +148,4 @@ def draw_farm(layout: Any, context: bpy.types.Context) -> None:
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
 
 
-CLASSES = (DVP_PT_take, DVP_PT_passes, DVP_PT_farm, DVP_PT_output)
+CLASSES = (DVP_PT_take, DVP_PT_smoothing, DVP_PT_passes, DVP_PT_farm, DVP_PT_output)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from dvp_core.cli.arguments import Input, Output, consent_of, frames_of, rate_of
 from dvp_core.cli.progress import shown_progress
-from dvp_core.pipeline.track import track_clip, track_options, tracking_figures
+from dvp_core.pipeline.track import DEFAULT_SMOOTHING, track_clip, track_options, tracking_figures
 
 
 def track(
@@ -17,6 +17,7 @@ def track(
     landmarks: Path | None = None,
     face_model: Path | None = None,
     focal_px: float | None = None,
+    smoothing: float = DEFAULT_SMOOTHING,
     fps: str | None = None,
     face: int = 0,
     frames: str | None = None,
@@ -34,6 +35,7 @@ def track(
         landmarks: A `*.landmarks.npz` of the clip; detected where not given.
         face_model: A `*.face.npz`; the built-in face where not given.
         focal_px: Focal length in pixels; estimated where not given.
+        smoothing: 0 (as measured) to 1; `dvp smooth` turns it later.
         fps: Rate of pictures, such as 25 or 30000/1001.
         face: Which face, where several are seen.
         frames: A run of frames such as 1-200.
@@ -50,6 +52,7 @@ def track(
             landmarks=landmarks,
             face_model=face_model,
             options=track_options(focal_px=focal_px, resolution_px=resolution_px),
+            smoothing=smoothing,
             fps=rate_of(fps),
             face=face,
             frames=frames_of(frames),

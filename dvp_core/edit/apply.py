@@ -29,7 +29,7 @@ _AXES = ("x", "y", "z")
 
 
 def apply_edit(take: Take, edit: Edit) -> Take:
-    """Return the take with the edit's curves applied in their order.
+    """Return the take with the edit's curves applied in their order; a changed one has no measurement any more.
 
     - `expression.<name>`: weights, held in 0..1 where the shape is a named one; ARKit's single name drives both halves
       of a split shape.
@@ -41,9 +41,10 @@ def apply_edit(take: Take, edit: Edit) -> Take:
     Raises:
         DataError: The take has no such expression.
     """
+    edited = take
     for curve in edit.curves:
-        take = _with_curve(take, curve)
-    return take
+        edited = _with_curve(edited, curve)
+    return take if edited is take else replace(edited, measured=None, smoothing=0.0)
 
 
 def _with_curve(take: Take, curve: Curve) -> Take:

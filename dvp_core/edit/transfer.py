@@ -46,7 +46,7 @@ def transfer(
     source_neutral: Neutral | None = None,
     target_neutral: Neutral | None = None,
 ) -> Take:
-    """Return the target's take performing what the source performs.
+    """Return the target's take performing what the source performs, which nobody measured: `measured` is None.
 
     Args:
         source: Whose performance it is; another frame rate is resampled by time. After its end the target's own
@@ -76,7 +76,8 @@ def transfer(
         changed["expression"] = _expression(motion, source, target, neutrals if is_relative else None, strengths)
     if "gaze" in chosen:
         changed["gaze_rad"] = _gaze(motion, target, neutrals if is_relative else None, strengths["gaze"])
-    return replace(target, **{name: values.astype(np.float32) for name, values in changed.items()})
+    curves = {name: values.astype(np.float32) for name, values in changed.items()}
+    return replace(target, measured=None, smoothing=0.0, **curves)
 
 
 def _head(

@@ -26,10 +26,12 @@ def transfer_take(
     return result
 
 
-def edit_take(path: Path | str, output: Path | str, *, edit: Path | str | None = None, smoothing: float = 0.0) -> Take:
-    """Write a take with an edit's curves laid on, after smoothing by 0 (none) to 1."""
+def edit_take(
+    path: Path | str, output: Path | str, *, edit: Path | str | None = None, smoothing: float | None = None
+) -> Take:
+    """Write a take with an edit's curves laid on, after turning its dial of smoothing; None leaves the dial alone."""
     result = read_take(path)
-    if smoothing > 0:
+    if smoothing is not None:
         result = smooth(result, smoothing)
     if edit is not None:
         result = apply_edit(result, read_edit(edit))

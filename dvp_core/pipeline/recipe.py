@@ -6,7 +6,7 @@ the file also tells a person how the output came to be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,29 @@ def recipe_of(arrow: str, inputs: Mapping[str, Path | str | None], settings: Map
     return parse_json(canonical_json(recipe), where="recipe")  # as it comes back from disk: tuples are lists
 
 
-def is_fresh(output: Path | str, recipe: Mapping[str, Any]) -> bool:
-    """Say whether a file stands at `output`, undamaged, made by this very recipe."""
+def is_fresh(output: Path | str, recipe: Mapping[str, Any], *, but_for: Collection[str] = ()) -> bool:
+    """Say whether a file stands at `output`, undamaged, made by this very recipe.
+
+    Args:
+        output: The file.
+        recipe: Of `recipe_of`.
+        but_for: Settings in which the recipe may differ.
+    """
     if not Path(output).is_file() or not recipe_path(output).is_file():
         return False
     try:
         recorded = read_json(recipe_path(output))
     except DataError:
         return False
-    return recorded == dict(recipe) | {"output_sha256": sha256_of_file(output)}
+    expected = dict(recipe) | {"output_sha256": sha256_of_file(output)}
+    return _without(recorded, but_for) == _without(expected, but_for)
+
+
+def _without(recipe: Any, settings: Collection[str]) -> Any:
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("settings"), dict):
+        return recipe
+    kept = {name: value for name, value in recipe["settings"].items() if name not in settings}
+    return recipe | {"settings": kept}
 
 
 def record(output: Path | str, recipe: Mapping[str, Any]) -> None:

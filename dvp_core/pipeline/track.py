@@ -1,4 +1,4 @@
-"""Clip to landmarks to take."""
+"""Clip to landmarks to take, and the dial that smooths it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, read_take, write_take
+from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, smooth
 from dvp_core.landmarks import detector_named
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import part_of
@@ -60,6 +61,7 @@ def track_clip(
     landmarks: Path | str | None = None,
     face_model: Path | str | None = None,
     options: TrackOptions | None = None,
+    smoothing: float = DEFAULT_SMOOTHING,
     fps: Fraction | None = None,
     face: int = 0,
     frames: FrameRange | None = None,
@@ -77,6 +79,8 @@ def track_clip(
         landmarks: A `*.landmarks.npz` of the same clip; detected where not given.
         face_model: A `*.face.npz`; the built-in face where not given.
         options: How to track.
+        smoothing: 0 (as measured) to 1; see `dvp_core.edit.smooth`. A clip that is tracked already is not tracked again
+            for another value.
         fps: Rate of pictures.
         face: Which face, where several are seen.
         frames: A run of consecutive plate frames; the whole clip where not given.
@@ -88,10 +92,12 @@ def track_clip(
     """
     source = open_clip(clip, fps=fps)
     options = options or TrackOptions()
+    smoothing = checked_smoothing(smoothing)
     inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent}
-    settings = {
+    settings: dict[str, Any] = {
         "clip_sha256": source.clip.sha256,
         "options": asdict(options),
+        "smoothing": smoothing,
         "frames": None if frames is None else str(frames),
         "fps": str(source.clip.fps),
         "detector": detector,
@@ -102,6 +108,8 @@ def track_clip(
     if recipe.is_fresh(output, steps):
         progress("track", 1, 1)
         return read_take(output)
+    if recipe.is_fresh(output, steps, but_for=["smoothing"]) and (before := read_take(output)).measured is not None:
+        return _written(smooth(before, smoothing), output, steps)
     points = _given_points(source, landmarks) or detector_named(detector, weights=weights, face=face).detect(
         source, progress=progress
     )
@@ -113,6 +121,23 @@ def track_clip(
         consent_sha256=consent_sha256(consent),
         tool_version=dvp_core.__version__,
     )
+    return _written(smooth(take, smoothing), output, steps)
+
+
+def smooth_take(path: Path | str, output: Path | str, *, strength: float = DEFAULT_SMOOTHING) -> Take:
+    """Write a take with its dial of smoothing turned, from what was measured; see `dvp_core.edit.smooth`.
+
+    Args:
+        path: The `*.take`.
+        output: The `*.take` to write; may be the same.
+        strength: 0 (as measured) to 1.
+    """
+    take = smooth(read_take(path), strength)
+    write_take(output, take)
+    return take
+
+
+def _written(take: Take, output: Path | str, steps: dict[str, Any]) -> Take:
     write_take(output, take)
     recipe.record(output, steps)
     return take

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
+from recording_layout import RecordingLayout
 
 from blender_addon.farm_jobs import farm_client, make_job
 from blender_addon.job_watcher import JobWatcher, stop_watching, watch
@@ -144,39 +145,6 @@ def test_token_never_reaches_the_blend(scene, head, tmp_path):
     path = tmp_path / "shot.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=False)
     assert head.token.encode() not in path.read_bytes()
-
-
-class RecordingLayout:
-    """Stands where Blender's layout stands, which exists only inside a window; keeps what is drawn."""
-
-    def __init__(self, drawn):
-        object.__setattr__(self, "drawn", drawn)
-
-    def __setattr__(self, name, value):
-        self.drawn.append((name, value))
-
-    def column(self, **_):
-        return self
-
-    row = column
-
-    def label(self, *, text, **_):
-        self.drawn.append(("label", text))
-
-    def prop(self, owner, name):
-        assert name in owner.bl_rna.properties, name
-        self.drawn.append(("prop", name))
-
-    def operator(self, name, **_):
-        module, function = name.split(".")
-        assert getattr(getattr(bpy.ops, module), function).get_rna_type()
-        self.drawn.append(("operator", name))
-
-    def progress(self, *, factor, text):
-        self.drawn.append(("progress", text))
-
-    def separator(self):
-        self.drawn.append(("separator", None))
 
 
 @pytest.mark.parametrize("panel", panels.CLASSES)

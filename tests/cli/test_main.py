@@ -68,6 +68,15 @@ def test_an_edit_runs_from_words_to_file(tmp_path, take_path, capsys):
     assert read_take(output).expression[0, 0] == pytest.approx(1.0)
 
 
+def test_the_dial_of_a_take_is_turned_from_words(tmp_path, take_path, capsys):
+    output = tmp_path / "calm.take"
+    assert run(["smooth", str(take_path), "-o", str(output), "--strength", "0.7", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said == {"take": str(output), "frame_count": 6, "smoothing": 0.7, "can_be_turned_back": False}
+    assert read_take(output).frame_count == 6
+    assert run(["smooth", str(take_path), "-o", str(output), "--strength", "1.7"]) == 1
+
+
 def test_bad_input_is_one_sentence_and_exit_1(tmp_path, capsys):
     (tmp_path / "x.take").write_bytes(b"no take")
     assert run(["passes", str(tmp_path / "x.take"), "-o", str(tmp_path / "passes"), "--json"]) == 1

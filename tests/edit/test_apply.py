@@ -1,4 +1,4 @@
-"""Laws of keyed edits and of smoothing."""
+"""Laws of keyed edits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
-from dvp_core.edit import apply_edit, smooth
+from dvp_core.edit import apply_edit
 from dvp_core.edit.apply import yaw_pitch_roll_rad
 from dvp_core.maths.frames import relative_to_facing
 from dvp_core.maths.rotations import (
@@ -118,44 +118,3 @@ def test_gaze_keeps_the_toe_in_when_replaced(make_take):
     np.testing.assert_allclose(edited.gaze_rad[:, 0, 0] - edited.gaze_rad[:, 1, 0], toe_in, atol=1e-6)
     added = apply_edit(take, constant("gaze.pitch_deg", 5))
     np.testing.assert_allclose(added.gaze_rad[:, :, 1], take.gaze_rad[:, :, 1] + np.radians(5), atol=1e-6)
-
-
-def test_smoothing_with_no_strength_is_nothing_and_keeps_what_stands_still(make_take):
-    take = make_take()
-    assert smooth(take, 0.0) is take
-    still = replace(
-        take,
-        head_rotation_wxyz=np.repeat(take.head_rotation_wxyz[:1], 40, 0),
-        expression=np.repeat(take.expression[:1], 40, 0),
-    )
-    result = smooth(still, 1.0)
-    np.testing.assert_allclose(result.expression, still.expression, atol=1e-6)
-    assert angle_between_deg(rotations(result), rotations(still)).max() < 1e-3
-
-
-def test_smoothing_calms_without_delay(make_take):
-    take = make_take()
-    spike = np.zeros_like(take.expression)
-    spike[20] = 1.0
-    result = smooth(replace(take, expression=spike), 0.5)
-    curve = result.expression[:, 0]
-    assert curve.argmax() == 20
-    np.testing.assert_allclose(curve[15:26], curve[25:14:-1], atol=1e-6)
-    assert curve.sum() == pytest.approx(1.0, abs=1e-3)
-    speeds = [np.abs(np.diff(t.head_translation_m, axis=0)).mean() for t in (take, smooth(take, 1.0))]
-    assert speeds[1] < 0.8 * speeds[0]
-
-
-def test_smoothing_ignores_lost_frames(make_take):
-    take = make_take()
-    expression = np.full_like(take.expression, 0.3)
-    expression[10] = 1.0
-    is_tracked = np.ones(40, np.bool_)
-    is_tracked[10] = False
-    result = smooth(replace(take, expression=expression, is_tracked=is_tracked), 0.6)
-    np.testing.assert_allclose(result.expression, 0.3, atol=1e-6)
-
-
-def test_smoothing_out_of_range_is_an_error(make_take):
-    with pytest.raises(DataError, match="expected 0 to 1"):
-        smooth(make_take(), 1.5)

@@ -35,3 +35,12 @@ def test_other_inputs_or_settings_are_not_fresh(tmp_path):
     (tmp_path / "input").write_bytes(b"another plate")
     other = recipe.recipe_of("track", {"clip": tmp_path / "input", "model": None}, {"focal_px": 900.0, "size": (1, 2)})
     assert not recipe.is_fresh(tmp_path / "x.take", other)
+
+
+def test_a_recipe_may_be_asked_to_look_past_a_setting(tmp_path):
+    make(tmp_path)
+    other = recipe.recipe_of("track", {"clip": tmp_path / "input", "model": None}, {"focal_px": 901.0, "size": (1, 2)})
+    assert recipe.is_fresh(tmp_path / "x.take", other, but_for=["focal_px"])
+    assert not recipe.is_fresh(tmp_path / "x.take", other, but_for=["size"])
+    (tmp_path / "x.take").write_bytes(b"resul")
+    assert not recipe.is_fresh(tmp_path / "x.take", other, but_for=["focal_px"])
