@@ -43,20 +43,28 @@ class MediaPipeDetector:
     face: int = 0
 
     def detect(self, source: FrameSource, *, progress: Progress = no_progress) -> LandmarkTrack:
-        """Return 478 points a frame; MediaPipe's points are parts of the picture's sides, as ours."""
+        """Return 478 points a frame with their depth.
+
+        MediaPipe's x and y are parts of the picture's sides from its outer corner, as ours; its z is depth relative to
+        the head as a part of the width, nearer is smaller.
+        """
         clip = source.clip
-        points = np.zeros((clip.frame_count, POINT_COUNT, 2))
+        points = np.zeros((clip.frame_count, POINT_COUNT, 3))
         is_detected = np.zeros(clip.frame_count, dtype=bool)
         before: np.ndarray | None = None
         with self._landmarker() as landmarker:
             for index, plate in enumerate(source.iterate()):
                 faces = _faces(landmarker, plate, _milliseconds(index, clip.fps))
-                found = chosen_face(faces, before, self.face)
+                flat = [face[:, :2] for face in faces]
+                found = chosen_face(flat, before, self.face)
                 if found is not None:
-                    points[index], is_detected[index], before = found, True, found
+                    number = next(n for n, face in enumerate(flat) if face is found)
+                    points[index], is_detected[index], before = faces[number], True, found
                 progress("landmarks", index + 1, clip.frame_count)
         confidence = np.repeat(is_detected.astype(np.float32)[:, None], POINT_COUNT, axis=1)
-        return LandmarkTrack(points, confidence, is_detected, (clip.width_px, clip.height_px), clip.fps)
+        size_wh = (clip.width_px, clip.height_px)
+        points_px = np.ascontiguousarray(points[..., :2])
+        return LandmarkTrack(points_px, confidence, is_detected, size_wh, clip.fps, points[..., 2].copy())
 
     def _landmarker(self) -> Any:
         path = self.weights or default_weights()
@@ -101,9 +109,11 @@ def _milliseconds(index: int, fps: Fraction) -> int:
 
 
 def _faces(landmarker: Any, plate: np.ndarray, time_ms: int) -> list[np.ndarray]:
+    """Return each face's points (478, 3): x, y and relative depth in pixels."""
     import mediapipe  # pyright: ignore[reportMissingImports]
 
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(plate))
-    size = np.array(plate.shape[1::-1], dtype=np.float64)
+    height_px, width_px = plate.shape[:2]
+    size = np.array([width_px, height_px, width_px], dtype=np.float64)
     found = landmarker.detect_for_video(picture, time_ms).face_landmarks
-    return [np.array([(point.x, point.y) for point in face]) * size for face in found]
+    return [np.array([(point.x, point.y, point.z) for point in face]) * size for face in found]

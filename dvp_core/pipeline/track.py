@@ -164,10 +164,4 @@ def _selected(
         return source, points
     part = part_of(source, frames)
     start = frames.first - source.clip.start_frame
-    chosen = slice(start, start + len(frames))
-    return part, replace(
-        points,
-        points_px=np.ascontiguousarray(points.points_px[chosen]),
-        confidence=points.confidence[chosen],
-        is_detected=points.is_detected[chosen],
-    )
+    return part, points.part(start, start + len(frames))

@@ -113,6 +113,9 @@ def test_mediapipe_finds_the_points_of_the_file(test_data):
     found = detector_named("mediapipe", weights=test_data / "models/face_landmarker.task").detect(source)
     expected = read_landmarks(folder / "landmarks.npz")
     assert np.median(np.abs(found.points_px - expected.points_px)) < 1.0
+    assert found.depth is not None
+    assert found.depth.std() > 10
+    assert expected.depth is None or np.median(np.abs(found.depth - expected.depth)) < 1.0
 
 
 def test_status_says_where_weights_go(tmp_path, monkeypatch):
