@@ -4,6 +4,7 @@ Everything that touches FFmpeg (through PyAV) lives here. Nothing here publishes
 name and its label from `dvp_core.trust`.
 """
 
+from dvp_core.video.cuts import find_cuts
 from dvp_core.video.encoding import EncodeOptions, encode_movie
 from dvp_core.video.images import IMAGE_SUFFIXES, ImageSource, read_image
 from dvp_core.video.movie import MovieSource
@@ -22,6 +23,7 @@ __all__ = [
     "clip_sha256",
     "encode_movie",
     "encode_png",
+    "find_cuts",
     "open_clip",
     "plate_sound",
     "read_image",
