@@ -26,6 +26,7 @@ class LandmarkTrack:
         fps: Frame rate, where known.
         depth: (frame, point) float64, where the detector tells it: each point's depth relative to its head, in plate
             pixels at the scale of x, nearer to the camera is smaller; zero where not detected.
+        faces_seen: (frame,) int32, where known: how many faces the detector saw, the followed one among them.
     """
 
     points_px: np.ndarray
@@ -34,6 +35,7 @@ class LandmarkTrack:
     size_wh: tuple[int, int] | None = None
     fps: Fraction | None = None
     depth: np.ndarray | None = None
+    faces_seen: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frame_count, point_count = self.points_px.shape[:2]
@@ -43,6 +45,8 @@ class LandmarkTrack:
             raise DataError("landmark confidence or detection flags do not match the points")
         if self.depth is not None and self.depth.shape != (frame_count, point_count):
             raise DataError(f"landmark depth has shape {self.depth.shape}, expected {(frame_count, point_count)}")
+        if self.faces_seen is not None and self.faces_seen.shape != (frame_count,):
+            raise DataError(f"counts of faces have shape {self.faces_seen.shape}, expected {(frame_count,)}")
 
     @property
     def frame_count(self) -> int:
@@ -69,6 +73,7 @@ class LandmarkTrack:
             confidence=self.confidence[chosen],
             is_detected=self.is_detected[chosen],
             depth=None if self.depth is None else self.depth[chosen],
+            faces_seen=None if self.faces_seen is None else self.faces_seen[chosen],
         )
 
 
@@ -86,6 +91,8 @@ def write_landmarks(path: Path | str, track: LandmarkTrack) -> None:
     }
     if track.size_wh is not None:
         arrays["size_wh"] = np.array(track.size_wh, dtype=np.int64)
+    if track.faces_seen is not None:
+        arrays["faces_seen"] = track.faces_seen.astype(np.int32)
     if track.fps is not None:
         arrays["fps"] = np.array([track.fps.numerator, track.fps.denominator], dtype=np.int64)
     write_arrays(path, arrays)
@@ -94,9 +101,10 @@ def write_landmarks(path: Path | str, track: LandmarkTrack) -> None:
 def read_landmarks(path: Path | str) -> LandmarkTrack:
     """Read a `*.landmarks.npz`.
 
-    Required is `landmarks68` or `landmarks478` (frame, point, 2 or 3); `confidence`, `fps` and `size_wh` are used where
-    they stand; other arrays are ignored. A frame whose points are not finite, or whose confidence is zero, has no face.
-    The third column is the depth, unless it is not finite on a frame with a face: then the track has none.
+    Required is `landmarks68` or `landmarks478` (frame, point, 2 or 3); `confidence`, `fps`, `size_wh` and `faces_seen`
+    are used where they stand; other arrays are ignored. A frame whose points are not finite, or whose confidence is
+    zero, has no face. The third column is the depth, unless it is not finite on a frame with a face: then the track
+    has none.
 
     Raises:
         DataError: No such file, or another content.
@@ -118,7 +126,10 @@ def read_landmarks(path: Path | str) -> LandmarkTrack:
     is_detected = is_finite & (confidence.max(axis=1, initial=0.0) > 0)
     points[~is_detected] = 0.0
     depth = _depth(columns, is_detected)
-    return LandmarkTrack(points, confidence, is_detected, _size(arrays, path), _fps(arrays, path), depth)
+    faces_seen = (
+        take_array(arrays, "faces_seen", (len(points),), np.int32, where=path) if "faces_seen" in arrays else None
+    )
+    return LandmarkTrack(points, confidence, is_detected, _size(arrays, path), _fps(arrays, path), depth, faces_seen)
 
 
 def _depth(columns: np.ndarray, is_detected: np.ndarray) -> np.ndarray | None:

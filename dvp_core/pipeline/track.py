@@ -53,6 +53,16 @@ def find_landmarks(
     return found
 
 
+def faces_seen_figures(found: LandmarkTrack) -> dict[str, Any]:
+    """Return how many faces a detector saw, as plain numbers; nothing where it did not count them."""
+    if found.faces_seen is None:
+        return {}
+    return {
+        "faces_seen_at_once": int(found.faces_seen.max(initial=0)),
+        "frames_with_several_faces": int((found.faces_seen > 1).sum()),
+    }
+
+
 def track_clip(
     clip: Path | str,
     output: Path | str,

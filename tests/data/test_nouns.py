@@ -88,6 +88,16 @@ def test_depth_is_the_third_column_and_is_cut_with_the_points(tmp_path):
     assert track(68).part(0, 2).depth is None
 
 
+def test_counts_of_faces_are_kept_and_cut(tmp_path):
+    write_landmarks(tmp_path / "x.npz", replace(track(), faces_seen=np.array([1, 0, 3], np.int32)))
+    back = read_landmarks(tmp_path / "x.npz")
+    assert back.faces_seen is not None
+    assert back.faces_seen.tolist() == [1, 0, 3]
+    assert back.part(1, 3).faces_seen.tolist() == [0, 3]  # pyright: ignore[reportOptionalMemberAccess]
+    with pytest.raises(DataError, match="counts of faces"):
+        replace(track(), faces_seen=np.zeros(2, np.int32))
+
+
 def test_a_third_column_that_is_not_finite_is_no_depth(tmp_path):
     points = np.ones((2, 68, 3))
     points[1, 5, 2] = np.nan
