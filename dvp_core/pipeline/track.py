@@ -17,10 +17,12 @@ from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_la
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, read_take, write_take
 from dvp_core.landmarks import detector_named
+from dvp_core.maths.lens import PlateCorrection
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import part_of
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_face_model
+from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
 from dvp_core.tracking import TrackOptions, track
 from dvp_core.video import open_clip
 
@@ -77,6 +79,8 @@ def track_clip(
     consent: Path | str | None = None,
     detector: DetectorName = "auto",
     weights: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Track a clip into a `*.take`, or return the one that stands there when nothing has changed.
@@ -94,11 +98,14 @@ def track_clip(
         consent: A consent record, whose hash the take will carry.
         detector: Which detector finds the points where no file is given.
         weights: The detector's weights.
+        lens: A lens file: the take is then one of the undistorted plate, and its focal length the lens's.
+        pixel_aspect: Width of a plate's pixel divided by its height: the take is then one of square pixels.
         progress: Told as the work goes on.
     """
     source = open_clip(clip, fps=fps)
-    options = options or TrackOptions()
-    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent}
+    correction = correction_of(source.clip, lens, pixel_aspect)
+    options = _with_focal_of(correction, options or TrackOptions())
+    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent, "lens": lens}
     settings = {
         "clip_sha256": source.clip.sha256,
         "options": asdict(options),
@@ -107,14 +114,18 @@ def track_clip(
         "detector": detector,
         "face": face,
         "subject": subject,
+        "plate": correction_settings(correction),
     }
     steps = recipe.recipe_of("track", inputs, settings)
     if recipe.is_fresh(output, steps):
         progress("track", 1, 1)
         return read_take(output)
-    points = _given_points(source, landmarks) or detector_named(detector, weights=weights, face=face).detect(
-        source, progress=progress
-    )
+    given = _given_points(source, landmarks)
+    source = corrected_source(source, correction)
+    if given is None:
+        points = detector_named(detector, weights=weights, face=face).detect(source, progress=progress)
+    else:
+        points = corrected_points(given, correction)
     part, part_points = _selected(source, points, frames)
     take = track(part, part_points, load_face_model(face_model), options=options, progress=progress)
     take = replace(
@@ -143,6 +154,13 @@ def tracking_figures(take: Take) -> dict[str, Any]:
 def track_options(*, focal_px: float | None = None, resolution_px: int = 256) -> TrackOptions:
     """Return the tracker's defaults with a user's wishes."""
     return TrackOptions(focal_px=focal_px, resolution_px=resolution_px)
+
+
+def _with_focal_of(correction: PlateCorrection | None, options: TrackOptions) -> TrackOptions:
+    """Return the options with the lens's focal length, unless a user gives another."""
+    if correction is None or correction.focal_px is None or options.focal_px is not None:
+        return options
+    return replace(options, focal_px=correction.focal_px)
 
 
 def _given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:

@@ -11,6 +11,7 @@ from dvp_core.video.movie import MovieSource
 from dvp_core.video.opening import DEFAULT_IMAGE_FPS, check_readable, clip_sha256, open_clip
 from dvp_core.video.png import encode_png, read_png_text, write_png
 from dvp_core.video.sound import PlateSound, plate_sound
+from dvp_core.video.undistorted import UndistortedSource, undistorted
 
 __all__ = [
     "DEFAULT_IMAGE_FPS",
@@ -19,6 +20,7 @@ __all__ = [
     "ImageSource",
     "MovieSource",
     "PlateSound",
+    "UndistortedSource",
     "check_readable",
     "clip_sha256",
     "encode_movie",
@@ -28,5 +30,6 @@ __all__ = [
     "plate_sound",
     "read_image",
     "read_png_text",
+    "undistorted",
     "write_png",
 ]
