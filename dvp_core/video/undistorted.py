@@ -69,7 +69,8 @@ class UndistortedSource:
 def undistorted(source: FrameSource, correction: PlateCorrection) -> UndistortedSource:
     """Return a clip as a pinhole camera with square pixels would have filmed it.
 
-    Its `sha256` is another than the plate's: a take of it does not fit the plate as filmed.
+    Its `sha256` and `file_name` (`undistorted_...`) are others than the plate's: a take of it does not fit the plate as
+    filmed.
 
     Args:
         source: The clip as filmed.
@@ -78,6 +79,7 @@ def undistorted(source: FrameSource, correction: PlateCorrection) -> Undistorted
     width_px, height_px = correction.corrected_size_wh
     clip = replace(
         source.clip,
+        file_name=f"undistorted_{source.clip.file_name}",
         sha256=_corrected_sha256(source.clip, correction),
         width_px=width_px,
         height_px=height_px,

@@ -67,6 +67,7 @@ def test_a_clip_is_corrected_by_index_and_in_order_and_has_a_name_of_its_own(tmp
     source = undistorted(plain, correction)
     assert (source.clip.start_frame, source.clip.frame_count, source.clip.fps) == (5, 3, 25)
     assert source.clip.sha256 != plain.clip.sha256
+    assert source.clip.file_name == f"undistorted_{plain.clip.file_name}"
     streamed = list(source.iterate(1))
     assert len(streamed) == 2
     assert np.array_equal(streamed[1], source.read(2))
