@@ -17,6 +17,7 @@ import numpy as np
 
 from dvp_core.data.clip import FrameSource
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.video.movie import MovieSource
 
 # A sheet has this many cells along the picture's longer side, each the mean of SAMPLES x SAMPLES of its pixels: enough
 # to average a camera's noise, and few enough for many hundred pictures a second.
@@ -47,7 +48,8 @@ def find_cuts(source: FrameSource, progress: Progress = no_progress) -> tuple[in
 
 def _told(source: FrameSource, progress: Progress) -> Iterator[np.ndarray]:
     count = source.clip.frame_count
-    for index, picture in enumerate(source.iterate()):
+    pictures = source.thumbnails(CELLS * SAMPLES) if isinstance(source, MovieSource) else source.iterate()
+    for index, picture in enumerate(pictures):
         yield contrasts(picture)
         progress("cuts", index + 1, count)
 
@@ -61,8 +63,11 @@ def contrasts(picture: np.ndarray) -> np.ndarray:
     cell_px = max(picture.shape[:2]) / CELLS
     rows, columns = (max(2, round(side / cell_px)) for side in picture.shape[:2])
     sampled = picture[_middles(picture.shape[0], rows)][:, _middles(picture.shape[1], columns)]
-    cells = sampled.reshape(rows, SAMPLES, columns, SAMPLES, 3).mean(axis=(1, 3), dtype=np.float32)
-    levels = np.log(cells + np.float32(DARK_LEVEL))
+    total = np.zeros((rows, columns, 3), np.uint16)  # at most 16 times 255
+    for down in range(SAMPLES):
+        for right in range(SAMPLES):
+            total += sampled[down::SAMPLES, right::SAMPLES]
+    levels = np.log(total.astype(np.float32) / SAMPLES**2 + np.float32(DARK_LEVEL))
     return np.concatenate([np.diff(levels, axis=0).ravel(), np.diff(levels, axis=1).ravel()])
 
 

@@ -11,6 +11,7 @@ import pytest
 from dvp_core.data.clip import Clip, FrameSource
 from dvp_core.video import find_cuts, open_clip
 from dvp_core.video.cuts import change, contrasts, cut_indices
+from tests.video.media import write_movie
 
 HEIGHT_PX, WIDTH_PX = 120, 160
 FRAME_COUNT = 24
@@ -155,6 +156,22 @@ def test_change_is_none_for_the_same_and_large_for_another_scene():
     assert change(one, other) > 0.6
 
 
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(60000, 1001)])
+def test_cuts_of_a_movie_file_are_those_of_its_pictures(tmp_path, fps):
+    pictures = shot(1) + shot(2, 30, pan_px=2) + shot(3)
+    path = write_movie(tmp_path / "a.mp4", pictures, fps=fps, options={"crf": "20"})
+    assert find_cuts(open_clip(path)) == find_cuts(source_of(pictures)) == (24, 54)
+
+
+def test_thumbnails_are_small_and_of_the_same_pictures(tmp_path):
+    path = write_movie(tmp_path / "a.mp4", shot(1, 5), options={"crf": "1"})
+    source = open_clip(path)
+    small = list(source.thumbnails(40))  # pyright: ignore[reportAttributeAccessIssue]
+    assert [picture.shape for picture in small] == [(30, 40, 3)] * 5
+    blocks = source.read(3).reshape(30, 4, 40, 4, 3).mean(axis=(1, 3))
+    assert np.abs(small[3].mean(axis=-1) - blocks.mean(axis=-1)).mean() < 6  # colours are quick ones
+
+
 def test_three_hundred_pictures_of_480_lines_take_a_second():
     picture = as_bytes(smooth_noise(1, height_px=480, width_px=854))
     contrasts(picture)
@@ -183,7 +200,7 @@ class Joined:
 
 @pytest.mark.parametrize("name", ["man_glasses", "man_hoodie", "woman_green_tie", "woman_long_hair"])
 def test_real_clips_hold_no_cut(test_data, name):
-    assert find_cuts(Joined([open_clip(test_data / f"clips/{name}.mp4")], 120)) == ()
+    assert find_cuts(open_clip(test_data / f"clips/{name}.mp4")) == ()
 
 
 @pytest.mark.parametrize(
