@@ -1,15 +1,17 @@
 """Whose face is whose: people who cross, hide, leave and come back, before painted pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.landmarks.face_look import look_of, shape_distance
 from dvp_core.landmarks.which_face import Crowd, SeenFace, best_pairs, seen_face
 from dvp_core.maths.rotations import matrix_from_rotation_vector
+from dvp_core.pipeline.track import faces_seen_figures
 
 FPS = Fraction(25)
 HEIGHT_PX, WIDTH_PX = 240, 640
@@ -157,6 +159,13 @@ def test_a_face_found_twice_is_counted_once():
     crowd, owners = Crowd(FPS).followed(twice, 0)
     assert owners == (0, None)
     assert len(crowd.people) == 1
+
+
+def test_figures_tell_how_many_faces_were_seen():
+    points, confidence = np.full((3, 68, 2), 9.0), np.ones((3, 68), np.float32)
+    track = LandmarkTrack(points, confidence, np.ones(3, bool), faces_seen=np.array([1, 3, 2], np.int32))
+    assert faces_seen_figures(track) == {"faces_seen_at_once": 3, "frames_with_several_faces": 2}
+    assert faces_seen_figures(replace(track, faces_seen=None)) == {}
 
 
 def test_nobody_on_a_frame_is_fine():
