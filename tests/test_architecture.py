@@ -20,7 +20,7 @@ ROOMS = {
     "dvp_core/edit": ({"data", "maths", "face"}, {"numpy"}),
     "dvp_core/raster": ({"data", "maths"}, {"numpy", "numba", "torch"}),
     "dvp_core/passes": ({"data", "maths", "face", "raster"}, {"numpy", "OpenEXR"}),
-    "dvp_core/video": ({"data"}, {"numpy", "av"}),
+    "dvp_core/video": ({"data", "maths"}, {"numpy", "av"}),
     "dvp_core/landmarks": ({"data"}, {"numpy", "torch", "face_alignment", "mediapipe", "cv2"}),
     "dvp_core/tracking": ({"data", "maths", "face", "raster"}, {"numpy", "torch"}),
     "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors"}),

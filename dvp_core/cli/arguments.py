@@ -34,6 +34,19 @@ def rate_of(text: str | None) -> Fraction | None:
     return rate
 
 
+def aspect_of(text: str | None) -> Fraction | None:
+    """Return the pixel aspect of a text such as "2:1" or "1.5"; None stays None."""
+    if text is None:
+        return None
+    try:
+        aspect = Fraction(text.replace(":", "/"))
+    except (ValueError, ZeroDivisionError) as error:
+        raise DataError(f"'{text}' is no aspect", where="--pixel-aspect", remedy="Write for example 2:1") from error
+    if aspect <= 0:
+        raise DataError(f"'{text}' is not positive", where="--pixel-aspect")
+    return aspect
+
+
 def consent_of(path: Path | None) -> Path | None:
     """Return the consent record given on the command line, else the one named by `DVP_CONSENT`."""
     named = os.environ.get("DVP_CONSENT")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from dvp_core.cli.arguments import Input, Output, rate_of
 from dvp_core.cli.progress import shown_progress
-from dvp_core.pipeline.track import find_landmarks
+from dvp_core.pipeline.track import faces_seen_figures, find_landmarks
 
 
 def find(
@@ -38,4 +38,5 @@ def find(
         "frame_count": found.frame_count,
         "point_count": found.point_count,
         "detected_frame_count": int(found.is_detected.sum()),
+        **faces_seen_figures(found),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from dvp_core.cli.arguments import Input, Output, consent_of, frames_of, rate_of
+from dvp_core.cli.arguments import Input, Output, aspect_of, consent_of, frames_of, rate_of
 from dvp_core.cli.progress import shown_progress
 from dvp_core.pipeline.track import DEFAULT_SMOOTHING, track_clip, track_options, tracking_figures
 
@@ -26,6 +26,8 @@ def track(
     consent: Path | None = None,
     detector: Literal["auto", "mediapipe", "face-alignment"] = "auto",
     weights: Path | None = None,
+    lens: Path | None = None,
+    pixel_aspect: str | None = None,
 ) -> dict[str, Any]:
     """Turn a clip into a take: the face, and for every frame its pose, expression, gaze and light.
 
@@ -44,6 +46,8 @@ def track(
         consent: Consent record to name in the take.
         detector: Which detector finds the points.
         weights: The detector's weights.
+        lens: A lens file (JSON): track the undistorted plate.
+        pixel_aspect: Width to height of a plate's pixel, such as 2:1: track square pixels.
     """
     with shown_progress() as progress:
         take = track_clip(
@@ -60,6 +64,8 @@ def track(
             consent=consent_of(consent),
             detector=detector,
             weights=weights,
+            lens=lens,
+            pixel_aspect=aspect_of(pixel_aspect),
             progress=progress,
         )
     return {"take": str(output), **tracking_figures(take)}

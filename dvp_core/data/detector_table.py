@@ -88,7 +88,9 @@ def read_detector_table(path: Path | str) -> DetectorTable:
     """
     header = read_header(path)
     if not isinstance(header, dict) or header.get("version") != FORMAT_VERSION:
-        raise DataError(f"is no detector table of version {FORMAT_VERSION}", where=path, remedy="Calibrate the model anew")
+        raise DataError(
+            f"is no detector table of version {FORMAT_VERSION}", where=path, remedy="Calibrate the model anew"
+        )
     arrays = read_arrays(path)
     names = tuple(str(name) for name in header.get("expression_names", ()))
     numbers = take_array(arrays, "numbers", (None,), np.int64, where=path)

@@ -19,7 +19,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.landmarks.detector import WeightsStatus
-from dvp_core.landmarks.which_face import chosen_face
+from dvp_core.landmarks.which_face import Crowd, seen_face
 
 FINDER_FILE = "s3fd-619a316812.pth"
 POINTS_FILE = "2DFAN4-11f355bf06.pth.tar"
@@ -54,16 +54,19 @@ class FaceAlignmentDetector:
         confidence = np.zeros((clip.frame_count, POINT_COUNT), dtype=np.float32)
         is_detected = np.zeros(clip.frame_count, dtype=bool)
         network = load_network(self.weights or default_weights(), self.device)
-        before: np.ndarray | None = None
+        faces_seen = np.zeros(clip.frame_count, dtype=np.int32)
+        crowd = Crowd(clip.fps)
         for index, plate in enumerate(source.iterate()):
             faces, scores = points_of(network, plate)
-            found = chosen_face(faces, before, self.face)
-            if found is not None:
-                number = next(n for n, face in enumerate(faces) if face is found)
-                points[index], confidence[index] = found, np.clip(scores[number], 0.01, 1.0)
-                is_detected[index], before = True, found
+            crowd, owners = crowd.followed([seen_face(face, plate) for face in faces], index)
+            faces_seen[index] = sum(owner is not None for owner in owners)
+            if self.face in owners:
+                place = owners.index(self.face)
+                points[index], confidence[index] = faces[place], np.clip(scores[place], 0.01, 1.0)
+                is_detected[index] = True
             progress("landmarks", index + 1, clip.frame_count)
-        return LandmarkTrack(points, confidence, is_detected, (clip.width_px, clip.height_px), clip.fps)
+        size_wh = (clip.width_px, clip.height_px)
+        return LandmarkTrack(points, confidence, is_detected, size_wh, clip.fps, faces_seen=faces_seen)
 
 
 def points_of(

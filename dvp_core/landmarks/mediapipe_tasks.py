@@ -16,12 +16,13 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.landmarks.detector import WeightsStatus
-from dvp_core.landmarks.which_face import chosen_face
+from dvp_core.landmarks.which_face import Crowd, seen_face
 
 FILE_NAME = "face_landmarker.task"
 INSTALL = "pip install 'deep-video-portraits[mediapipe]'"
 POINT_COUNT = 478
-LARGEST_FACE_COUNT = 4
+SEVERAL = 4  # faces looked for at a time where there are several
+LOOKS = 24  # frames, spread over the clip, that are looked at to see whether there are
 
 
 def default_weights() -> Path:
@@ -37,28 +38,64 @@ class MediaPipeDetector:
     Attributes:
         weights: The `.task` file; the default place where None.
         face: Which face, where several are seen.
+        face_count: How many faces to look for at a time; None looks at some frames first and then for one or for four.
+            Looking for one, MediaPipe smooths its points, and they lag; looking for several, it smooths nothing and
+            its finder runs on every frame.
     """
 
     weights: Path | None = None
     face: int = 0
+    face_count: int | None = None
 
     def detect(self, source: FrameSource, *, progress: Progress = no_progress) -> LandmarkTrack:
-        """Return 478 points a frame; MediaPipe's points are parts of the picture's sides, as ours."""
+        """Return 478 points a frame with their depth.
+
+        MediaPipe's x and y are parts of the picture's sides from its outer corner, as ours; its z is depth relative to
+        the head as a part of the width, nearer is smaller.
+        """
         clip = source.clip
-        points = np.zeros((clip.frame_count, POINT_COUNT, 2))
+        points = np.zeros((clip.frame_count, POINT_COUNT, 3))
+        faces_seen = np.zeros(clip.frame_count, dtype=np.int32)
         is_detected = np.zeros(clip.frame_count, dtype=bool)
-        before: np.ndarray | None = None
-        with self._landmarker() as landmarker:
+        crowd = Crowd(clip.fps)
+        with self._landmarker(self._largest_face_count(source)) as landmarker:
             for index, plate in enumerate(source.iterate()):
                 faces = _faces(landmarker, plate, _milliseconds(index, clip.fps))
-                found = chosen_face(faces, before, self.face)
-                if found is not None:
-                    points[index], is_detected[index], before = found, True, found
+                crowd, owners = crowd.followed([seen_face(face, plate) for face in faces], index)
+                faces_seen[index] = sum(owner is not None for owner in owners)
+                if self.face in owners:
+                    points[index], is_detected[index] = faces[owners.index(self.face)], True
                 progress("landmarks", index + 1, clip.frame_count)
         confidence = np.repeat(is_detected.astype(np.float32)[:, None], POINT_COUNT, axis=1)
-        return LandmarkTrack(points, confidence, is_detected, (clip.width_px, clip.height_px), clip.fps)
+        return LandmarkTrack(
+            np.ascontiguousarray(points[..., :2]),
+            confidence,
+            is_detected,
+            (clip.width_px, clip.height_px),
+            clip.fps,
+            points[..., 2].copy(),
+            faces_seen,
+        )
 
-    def _landmarker(self) -> Any:
+    def _largest_face_count(self, source: FrameSource) -> int:
+        """Return how many faces to look for at a time, after a look at some frames where that is not yet known."""
+        if self.face_count is not None:
+            return max(self.face_count, self.face + 1)
+        if self.face > 0 or self._shows_several(source):
+            return max(SEVERAL, self.face + 1)
+        return 1
+
+    def _shows_several(self, source: FrameSource) -> bool:
+        count = source.clip.frame_count
+        indices = np.unique(np.linspace(0, count - 1, min(count, LOOKS)).astype(int))
+        with self._landmarker(SEVERAL) as landmarker:
+            faces = (
+                _faces(landmarker, source.read(int(index)), _milliseconds(place, source.clip.fps))
+                for place, index in enumerate(indices)
+            )
+            return any(len(found) > 1 for found in faces)
+
+    def _landmarker(self, face_count: int) -> Any:
         path = self.weights or default_weights()
         if find_spec("mediapipe") is None:
             raise DataError(
@@ -77,7 +114,7 @@ class MediaPipeDetector:
         options = vision.FaceLandmarkerOptions(
             base_options=tasks.BaseOptions(model_asset_buffer=path.read_bytes()),
             running_mode=vision.RunningMode.VIDEO,
-            num_faces=max(LARGEST_FACE_COUNT, self.face + 1) if self.face else 1,
+            num_faces=face_count,
         )
         try:
             return vision.FaceLandmarker.create_from_options(options)
@@ -101,9 +138,11 @@ def _milliseconds(index: int, fps: Fraction) -> int:
 
 
 def _faces(landmarker: Any, plate: np.ndarray, time_ms: int) -> list[np.ndarray]:
+    """Return each face's points (478, 3): x, y and relative depth in pixels."""
     import mediapipe  # pyright: ignore[reportMissingImports]
 
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(plate))
-    size = np.array(plate.shape[1::-1], dtype=np.float64)
+    height_px, width_px = plate.shape[:2]
+    size = np.array([width_px, height_px, width_px], dtype=np.float64)
     found = landmarker.detect_for_video(picture, time_ms).face_landmarks
-    return [np.array([(point.x, point.y) for point in face]) * size for face in found]
+    return [np.array([(point.x, point.y, point.z) for point in face]) * size for face in found]

@@ -18,12 +18,15 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, read_take, write_take
 from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, smooth
 from dvp_core.landmarks import detector_named
+from dvp_core.maths.lens import PlateCorrection
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import part_of
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_face_model
+from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
 from dvp_core.tracking import TrackOptions, track
 from dvp_core.video import open_clip
+from dvp_core.video.cuts import find_cuts
 
 DetectorName = Literal["auto", "mediapipe", "face-alignment"]
 
@@ -54,6 +57,16 @@ def find_landmarks(
     return found
 
 
+def faces_seen_figures(found: LandmarkTrack) -> dict[str, Any]:
+    """Return how many faces a detector saw, as plain numbers; nothing where it did not count them."""
+    if found.faces_seen is None:
+        return {}
+    return {
+        "faces_seen_at_once": int(found.faces_seen.max(initial=0)),
+        "frames_with_several_faces": int((found.faces_seen > 1).sum()),
+    }
+
+
 def track_clip(
     clip: Path | str,
     output: Path | str,
@@ -69,6 +82,8 @@ def track_clip(
     consent: Path | str | None = None,
     detector: DetectorName = "auto",
     weights: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Track a clip into a `*.take`, or return the one that stands there when nothing has changed.
@@ -88,12 +103,15 @@ def track_clip(
         consent: A consent record, whose hash the take will carry.
         detector: Which detector finds the points where no file is given.
         weights: The detector's weights.
+        lens: A lens file: the take is then one of the undistorted plate, and its focal length the lens's.
+        pixel_aspect: Width of a plate's pixel divided by its height: the take is then one of square pixels.
         progress: Told as the work goes on.
     """
     source = open_clip(clip, fps=fps)
-    options = options or TrackOptions()
+    correction = correction_of(source.clip, lens, pixel_aspect)
+    options = _with_focal_of(correction, options or TrackOptions())
     smoothing = checked_smoothing(smoothing)
-    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent}
+    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent, "lens": lens}
     settings: dict[str, Any] = {
         "clip_sha256": source.clip.sha256,
         "options": asdict(options),
@@ -103,6 +121,7 @@ def track_clip(
         "detector": detector,
         "face": face,
         "subject": subject,
+        "plate": correction_settings(correction),
     }
     steps = recipe.recipe_of("track", inputs, settings)
     if recipe.is_fresh(output, steps):
@@ -110,11 +129,16 @@ def track_clip(
         return read_take(output)
     if recipe.is_fresh(output, steps, but_for=["smoothing"]) and (before := read_take(output)).measured is not None:
         return _written(smooth(before, smoothing), output, steps)
-    points = _given_points(source, landmarks) or detector_named(detector, weights=weights, face=face).detect(
-        source, progress=progress
-    )
+    given = _given_points(source, landmarks)
+    source = corrected_source(source, correction)
+    if given is None:
+        points = detector_named(detector, weights=weights, face=face).detect(source, progress=progress)
+    else:
+        points = corrected_points(given, correction)
     part, part_points = _selected(source, points, frames)
-    take = track(part, part_points, load_face_model(face_model), options=options, progress=progress)
+    cuts = find_cuts(part, progress=progress)
+    model = load_face_model(face_model)
+    take = track(part, part_points, model, options=options, cuts=cuts, progress=progress)
     take = replace(
         take,
         subject=subject or Path(clip).stem.strip("#."),
@@ -160,6 +184,13 @@ def track_options(*, focal_px: float | None = None, resolution_px: int = 256) ->
     return TrackOptions(focal_px=focal_px, resolution_px=resolution_px)
 
 
+def _with_focal_of(correction: PlateCorrection | None, options: TrackOptions) -> TrackOptions:
+    """Return the options with the lens's focal length, unless a user gives another."""
+    if correction is None or correction.focal_px is None or options.focal_px is not None:
+        return options
+    return replace(options, focal_px=correction.focal_px)
+
+
 def _given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
     if landmarks is None:
         return None
@@ -189,10 +220,4 @@ def _selected(
         return source, points
     part = part_of(source, frames)
     start = frames.first - source.clip.start_frame
-    chosen = slice(start, start + len(frames))
-    return part, replace(
-        points,
-        points_px=np.ascontiguousarray(points.points_px[chosen]),
-        confidence=points.confidence[chosen],
-        is_detected=points.is_detected[chosen],
-    )
+    return part, points.part(start, start + len(frames))

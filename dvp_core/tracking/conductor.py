@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,23 +12,28 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.landmark_definitions import iris_points
 from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.measurement import Measurement
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, with_compact_face
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
 from dvp_core.tracking.gaze import CLOSED, bridged, dark_irises, gaze_of_frame, openings
-from dvp_core.tracking.options import MotionOptions, TrackOptions
+from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.setup import ClipPoints, Person, clip_points, face_window, known_person
-from dvp_core.tracking.smoothing import smoothed, smoothed_rotations
-from dvp_core.tracking.states import FrameState
+from dvp_core.tracking.states import FrameState, Layout
 
+UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
+IRIS_SIGMA_RAD = 0.05  # of the gaze of an open eye
 LICENCE_FORBIDS_CARRYING = ("flame", "bfm")
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A performance as arrays over frames, as in a take but in float64."""
+    """A performance as arrays over frames, as in a take but in float64.
+
+    `sigma` (F, 6 + E) holds the deviations of rotation, translation and expression in the order of `Layout`.
+    """
 
     rotation_wxyz: np.ndarray
     translation_m: np.ndarray
@@ -36,6 +42,8 @@ class Curves:
     illumination_sh: np.ndarray
     landmark_error_px: np.ndarray
     photometric_error: np.ndarray
+    sigma: np.ndarray
+    gaze_sigma_rad: np.ndarray
 
 
 def track(
@@ -44,17 +52,20 @@ def track(
     model: FaceModel,
     *,
     options: TrackOptions | None = None,
+    cuts: Sequence[int] = (),
     progress: Progress = no_progress,
 ) -> Take:
     """Return the take of a clip: the person's face, and every frame's pose, expression, gaze and light.
 
-    Frames without a face are marked and their parameters interpolated.
+    Frames without a face are marked and their parameters interpolated. Nothing is smoothed: the take's curves are those
+    of its measurement, and `dvp_core.edit.smooth` turns the dial.
 
     Args:
         source: The clip's pictures.
         landmarks: Points of every frame, iBUG's 68 or MediaPipe's 478.
         model: The face model.
         options: How to track.
+        cuts: Indices of the frames that begin a new shot; nothing is carried over a cut.
         progress: Told of "shape", "key frames" and "frames".
 
     Raises:
@@ -64,9 +75,8 @@ def track(
     _check(source, landmarks)
     points = clip_points(landmarks)
     person = known_person(source, points, landmarks.is_detected, model, options, progress)
-    curves = _tracked(source, landmarks, points, person, options, progress)
-    curves = _smooth(curves, landmarks.is_detected, options.motion, model.expression_names, float(source.clip.fps))
-    return _take(source, landmarks, points, model, person, curves, options)
+    curves = _tracked(source, landmarks, points, person, options, cuts, progress)
+    return _take(source, landmarks, points, model, person, curves, options, cuts)
 
 
 def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:
@@ -91,6 +101,7 @@ def _tracked(
     points: ClipPoints,
     person: Person,
     options: TrackOptions,
+    cuts: Sequence[int],
     progress: Progress,
 ) -> Curves:
     """Fit every frame that shows a face; bridge the others."""
@@ -102,6 +113,8 @@ def _tracked(
     light = person.light
     for index, plate in enumerate(source.iterate()):
         progress("frames", index, frame_count)
+        if index in cuts:
+            before, light = None, person.light
         if not landmarks.is_detected[index]:
             before = None
             continue
@@ -113,10 +126,10 @@ def _tracked(
         gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
     progress("frames", frame_count, frame_count)
     is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    return _curves(fitted, bridged(gaze, is_open), frame_count)
+    return _curves(fitted, bridged(gaze, is_open), is_open, frame_count)
 
 
-def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, frame_count: int) -> Curves:
+def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarray, frame_count: int) -> Curves:
     """Lay fitted frames out over time, frames without a face interpolated between their neighbours."""
     frames = sorted(fitted)
     results = [fitted[frame] for frame in frames]
@@ -126,6 +139,9 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, frame_count: int) 
         columns = [np.interp(np.arange(frame_count), frames, column) for column in flat.T]
         return np.stack(columns, axis=1).reshape(frame_count, *np.shape(values[0]))
 
+    sigma = np.full((frame_count, len(results[0].sigma)), UNSEEN_SIGMA)
+    sigma[frames] = [r.sigma for r in results]
+    gaze_sigma = np.where(is_open, IRIS_SIGMA_RAD, UNSEEN_SIGMA)
     rotations = unwrapped_quaternions(quaternion_wxyz_from_matrix(np.stack([r.state.rotation for r in results])))
     return Curves(
         rotation_wxyz=normalized(over_time(list(rotations))),
@@ -135,27 +151,8 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, frame_count: int) 
         illumination_sh=over_time([r.illumination_sh for r in results]),
         landmark_error_px=over_time([np.array(r.landmark_error_px) for r in results]),
         photometric_error=over_time([np.array(r.photometric_error) for r in results]),
-    )
-
-
-def _smooth(
-    curves: Curves, is_detected: np.ndarray, motion: MotionOptions, expression_names: tuple[str, ...], fps: float
-) -> Curves:
-    """Return the curves without measurement noise; blinks stay as sharp as they were."""
-    frames = motion.smoothing_s * fps
-    weights = is_detected.astype(np.float64)
-    is_lid = np.array([name.startswith("eye") for name in expression_names], dtype=bool)
-    expression = np.where(is_lid, curves.expression, smoothed(curves.expression, weights, frames / 2))
-    flat_gaze = curves.gaze_rad.reshape(len(weights), -1)
-    flat_light = curves.illumination_sh.reshape(len(weights), -1)
-    return Curves(
-        rotation_wxyz=smoothed_rotations(curves.rotation_wxyz, weights, frames),
-        translation_m=smoothed(curves.translation_m, weights, frames),
-        expression=np.clip(expression, 0.0, 1.0),
-        gaze_rad=smoothed(flat_gaze, weights, frames / 2).reshape(curves.gaze_rad.shape),
-        illumination_sh=smoothed(flat_light, weights, 2 * frames).reshape(curves.illumination_sh.shape),
-        landmark_error_px=curves.landmark_error_px,
-        photometric_error=curves.photometric_error,
+        sigma=sigma,
+        gaze_sigma_rad=np.repeat(gaze_sigma[..., None], 2, axis=2),
     )
 
 
@@ -167,7 +164,9 @@ def _take(
     person: Person,
     curves: Curves,
     options: TrackOptions,
+    cuts: Sequence[int],
 ) -> Take:
+    measured = _measured(curves)
     is_carried = not model.id.lower().startswith(LICENCE_FORBIDS_CARRYING)
     return Take(
         subject=source.clip.file_name.rsplit(".", 1)[0],
@@ -180,12 +179,29 @@ def _take(
         expression_names=model.expression_names,
         identity=person.identity.astype(np.float32),
         reflectance=person.reflectance.astype(np.float32),
-        head_rotation_wxyz=curves.rotation_wxyz.astype(np.float32),
-        head_translation_m=curves.translation_m.astype(np.float32),
-        expression=curves.expression.astype(np.float32),
-        gaze_rad=curves.gaze_rad.astype(np.float32),
+        head_rotation_wxyz=measured.head_rotation_wxyz,
+        head_translation_m=measured.head_translation_m,
+        expression=measured.expression,
+        gaze_rad=measured.gaze_rad,
         illumination_sh=curves.illumination_sh.astype(np.float32),
         is_tracked=landmarks.is_detected.copy(),
         landmark_error_px=curves.landmark_error_px.astype(np.float32),
         photometric_error=curves.photometric_error.astype(np.float32),
+        measured=measured,
+        shot_starts=tuple(source.clip.start_frame + int(cut) for cut in cuts),
+    )
+
+
+def _measured(curves: Curves) -> Measurement:
+    """Return the curves as a take's measurement."""
+    sigma = curves.sigma.astype(np.float32)
+    return Measurement(
+        head_rotation_wxyz=curves.rotation_wxyz.astype(np.float32),
+        head_translation_m=curves.translation_m.astype(np.float32),
+        expression=curves.expression.astype(np.float32),
+        gaze_rad=curves.gaze_rad.astype(np.float32),
+        rotation_sigma_rad=sigma[:, Layout.rotation],
+        translation_sigma_m=sigma[:, Layout.translation],
+        expression_sigma=sigma[:, Layout.translation.stop :],
+        gaze_sigma_rad=curves.gaze_sigma_rad.astype(np.float32),
     )

@@ -58,12 +58,13 @@ class FrameProblem:
 
 @dataclass(frozen=True)
 class FittedFrame:
-    """One frame's result: state, light (9, 3), and errors as in a take."""
+    """One frame's result: state, light (9, 3), errors as in a take, and deviations (6 + E) of the state's numbers."""
 
     state: FrameState
     illumination_sh: np.ndarray
     landmark_error_px: float
     photometric_error: float
+    sigma: np.ndarray
 
 
 def fit_frame(
@@ -86,21 +87,29 @@ def fit_frame(
         start: Where to begin, where that is not the frame before.
     """
     layout = Layout(len(problem.expression_sigma))
-    state = _start(problem, points, start or before, layout)
+    state, sigma = _start(problem, points, start or before, layout), np.ones(layout.size)
     for stage in FRAME_STAGES:
         if stage.has_photometric and (picture is None or problem.patch is None):
             continue
-        state = _fit_stage(problem, points, picture, stage, state, before, light, layout)
+        state, sigma = _fit_stage(problem, points, picture, stage, state, before, light, layout)
     if picture is not None and problem.patch is not None:
         light, photometric_error = _relit(problem, picture, state, light, layout)
     else:
         photometric_error = 0.0
-    return FittedFrame(state, light, landmark_error_px(problem, points, state), photometric_error)
+    return FittedFrame(state, light, landmark_error_px(problem, points, state), photometric_error, sigma)
 
 
 def landmark_error_px(problem: FrameProblem, points: FramePoints, state: FrameState) -> float:
-    """Return the root mean square distance of the 51 inner points from the model's, plate pixels."""
+    """Return the root mean square distance of the detected points from the model's, plate pixels.
+
+    These are the points of a calibrated detector, else iBUG's 51 inner ones.
+    """
     layout = Layout(len(problem.expression_sigma))
+    detector = problem.rig.detector
+    if detector is not None and points.detector_px is not None:
+        placed = detector.seen_from(state.rotation, state.translation_m)
+        away = see(placed, state, _shared(problem), problem.camera, layout).points_px
+        return float(np.sqrt(((away - points.detector_px[detector.numbers]) ** 2).sum(axis=1).mean()))
     seen = see(problem.rig.ibug, state, _shared(problem), problem.camera, layout)
     missing = (seen.points_px - points.ibug_px)[17:]
     return float(np.sqrt((missing**2).sum(axis=1).mean()))
@@ -127,7 +136,8 @@ def _fit_stage(
     before: FrameState | None,
     light: np.ndarray,
     layout: Layout,
-) -> FrameState:
+) -> tuple[FrameState, np.ndarray]:
+    """Return the state after a stage, and the deviations (6 + E) that its evidence leaves."""
     finder = problem.rig.outline
     shared = _shared(problem)
     outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
@@ -144,13 +154,14 @@ def _fit_stage(
         return accumulate(terms, layout.size)
 
     largest = np.ones(layout.expression_count)
-    return minimise(
+    solution = minimise(
         start,
         linearise=linearise,
         retract=moved_frame,
         box=lambda state: frame_box(state, largest),
         options=SolverOptions(max_steps=stage.max_steps, least_gain=1e-3),
-    ).state
+    )
+    return solution.state, np.sqrt(np.diagonal(np.linalg.inv(solution.equations.hessian)))
 
 
 def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, layout: Layout) -> Appearance:

@@ -74,20 +74,17 @@ class PriorOptions:
 
 @dataclass(frozen=True)
 class MotionOptions:
-    """How far things usually move from one frame to the next at 25 frames/s, and how strongly the clip is smoothed.
+    """How far things usually move from one frame to the next at 25 frames/s.
 
     Attributes:
         rotation_rad: Turn of the head.
         translation_m: Way of the head.
         expression: Change of an expression.
-        smoothing_s: Time constant of the smoothing of head pose; 0 switches smoothing off. Expressions get half of it,
-            eyelids none.
     """
 
     rotation_rad: float = 0.15
     translation_m: float = 0.03
     expression: float = 0.6
-    smoothing_s: float = 0.04
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,14 @@ def frame_to_rgb(frame: VideoFrame, *, where: str | Path) -> np.ndarray:
     return _packed_rgb(rgb)
 
 
+def frame_to_thumbnail(frame: VideoFrame, longest_px: int) -> np.ndarray:
+    """Return a decoded frame as a small RGB picture, (height, width, 3) uint8, quickly and whatever its tags."""
+    scale = min(1.0, longest_px / max(frame.width, frame.height))
+    width_px, height_px = max(2, round(frame.width * scale)), max(2, round(frame.height * scale))
+    small = frame.reformat(width=width_px, height=height_px, format="rgb24", interpolation=Interpolation.AREA)
+    return _packed_rgb(small)
+
+
 def _packed_rgb(frame: VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(frame.to_ndarray(), dtype=np.uint8)
 

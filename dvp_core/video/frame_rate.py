@@ -39,7 +39,7 @@ def constant_rate(
     """
     if len(stamps) == 1:
         return candidates[0] if candidates else _STANDARD_RATES[2]
-    known = [*candidates, *_STANDARD_RATES]
+    known = _likeliest_first(candidates)
     steps = {later - earlier for earlier, later in pairwise(stamps)}
     exact = [1 / (step * time_base) for step in steps if len(steps) == 1 and step > 0]
     # An even step tells the rate exactly, unless the clock is so coarse that a known rate explains the step as well.
@@ -55,6 +55,16 @@ def constant_rate(
         where=where,
         remedy=f"Convert it to a constant rate first, for example: {command}",
     )
+
+
+def _likeliest_first(candidates: Sequence[Fraction]) -> list[Fraction]:
+    """Return the container's rates and the standard ones, a standard one that the container names before all others.
+
+    A container whose clock counts milliseconds works its rate out from them: 19001/317 where 60000/1001 was filmed.
+    """
+    named = [rate for rate in candidates if rate in _STANDARD_RATES]
+    standard = sorted(_STANDARD_RATES, key=lambda rate: abs(rate - candidates[0])) if candidates else _STANDARD_RATES
+    return [*named, *standard, *candidates]
 
 
 def _simplest_fit(stamps: Sequence[int], time_base: Fraction, rates: Sequence[Fraction]) -> Fraction | None:

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from dvp_core.data.clip import Clip
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
-from dvp_core.video.colour_tags import frame_to_rgb
+from dvp_core.video.colour_tags import frame_to_rgb, frame_to_thumbnail
 from dvp_core.video.frame_rate import constant_rate
 
 MAX_PIXELS = 8192 * 4608
@@ -170,6 +170,14 @@ class MovieSource:
         stop = self.clip.frame_count if stop is None else min(stop, self.clip.frame_count)
         for index in range(start, stop):
             yield self.read(index)
+
+    def thumbnails(self, longest_px: int) -> Iterator[np.ndarray]:
+        """Yield all pictures in order, scaled down so that the longer side has `longest_px`, several times as fast.
+
+        They are as coded, not turned upright, and their colours are swscale's quick ones: to compare, not to show.
+        """
+        for index in range(len(self.facts.stamps)):
+            yield frame_to_thumbnail(self._decoded(index, self.facts), longest_px)
 
     def _picture(self, frame: VideoFrame, index: int) -> np.ndarray:
         picture = _upright(frame_to_rgb(frame, where=self.path), self.facts.rotation_deg)

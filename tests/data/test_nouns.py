@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -68,6 +69,53 @@ def test_landmarks_round_trip(tmp_path, point_count):
     np.testing.assert_allclose(back.points_px, track(point_count).points_px, atol=1e-4)
     np.testing.assert_array_equal(back.is_detected, [True, False, True])
     assert (back.size_wh, back.fps) == ((256, 256), Fraction(30000, 1001))
+
+
+def test_depth_is_the_third_column_and_is_cut_with_the_points(tmp_path):
+    depth = np.random.default_rng(1).normal(0, 30, (3, 478))
+    depth[1] = 0
+    deep = replace(track(478), depth=depth)
+    write_landmarks(tmp_path / "x.landmarks.npz", deep)
+    with np.load(tmp_path / "x.landmarks.npz") as arrays:
+        assert arrays["landmarks478"].shape == (3, 478, 3)
+    back = read_landmarks(tmp_path / "x.landmarks.npz")
+    assert back.depth == pytest.approx(depth, abs=1e-5)
+    assert back.points_px == pytest.approx(deep.points_px, abs=1e-4)
+    part = back.part(2, 3)
+    assert part.frame_count == 1
+    assert part.depth == pytest.approx(depth[2:], abs=1e-5)
+    assert part.points_px == pytest.approx(deep.points_px[2:], abs=1e-4)
+    assert track(68).part(0, 2).depth is None
+
+
+def test_counts_of_faces_are_kept_and_cut(tmp_path):
+    write_landmarks(tmp_path / "x.npz", replace(track(), faces_seen=np.array([1, 0, 3], np.int32)))
+    back = read_landmarks(tmp_path / "x.npz")
+    assert back.faces_seen is not None
+    assert back.faces_seen.tolist() == [1, 0, 3]
+    assert back.part(1, 3).faces_seen.tolist() == [0, 3]  # pyright: ignore[reportOptionalMemberAccess]
+    with pytest.raises(DataError, match="counts of faces"):
+        replace(track(), faces_seen=np.zeros(2, np.int32))
+
+
+def test_a_third_column_that_is_not_finite_is_no_depth(tmp_path):
+    points = np.ones((2, 68, 3))
+    points[1, 5, 2] = np.nan
+    np.savez(tmp_path / "x.npz", landmarks68=points)
+    back = read_landmarks(tmp_path / "x.npz")
+    assert back.is_detected.all()
+    assert back.depth is None
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (1, 1), (0, 4)])
+def test_frames_that_a_track_has_not_cannot_be_cut_out(start, stop):
+    with pytest.raises(DataError, match="there are 3"):
+        track().part(start, stop)
+
+
+def test_depth_of_another_shape_is_refused():
+    with pytest.raises(DataError, match="depth has shape"):
+        replace(track(68), depth=np.zeros((3, 67)))
 
 
 @pytest.mark.parametrize(

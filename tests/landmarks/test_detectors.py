@@ -23,7 +23,6 @@ from dvp_core.data.landmark_definitions import (
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
 from dvp_core.landmarks import FromFile, detector_named, weights_status
 from dvp_core.landmarks.face_alignment_68 import FINDER_FILE, POINTS_FILE, load_network, points_of
-from dvp_core.landmarks.which_face import chosen_face
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,9 @@ def test_mediapipe_finds_the_points_of_the_file(test_data):
     found = detector_named("mediapipe", weights=test_data / "models/face_landmarker.task").detect(source)
     expected = read_landmarks(folder / "landmarks.npz")
     assert np.median(np.abs(found.points_px - expected.points_px)) < 1.0
+    assert found.depth is not None
+    assert found.depth.std() > 10
+    assert expected.depth is None or np.median(np.abs(found.depth - expected.depth)) < 1.0
 
 
 def test_status_says_where_weights_go(tmp_path, monkeypatch):
@@ -136,16 +138,6 @@ def test_file_detector_returns_the_file_and_checks_the_clip(tmp_path, grey):
     longer = GreyClip(Clip("b.mp4", "0" * 64, 64, 48, Fraction(25), 1, 3))
     with pytest.raises(DataError, match="2 frames"):
         FromFile(tmp_path / "a.npz").detect(longer)
-
-
-def test_wanted_face_is_the_nearest_to_the_last_one():
-    small, large = np.array([[0.0, 0], [10, 10]]), np.array([[50.0, 50], [90, 90]])
-    assert chosen_face([small, large], None, 0) is large
-    assert chosen_face([small, large], None, 1) is small
-    assert chosen_face([small, large], None, 2) is None
-    assert chosen_face([large, small], small + 1, 0) is small
-    assert chosen_face([large], small, 0) is None
-    assert chosen_face([], None, 0) is None
 
 
 def test_mediapipe_points_become_ibug_points():

@@ -13,9 +13,7 @@ from dvp_core.maths.projection import project
 from dvp_core.maths.rotations import (
     angle_between_deg,
     gaze_rotation,
-    matrix_from_quaternion_wxyz,
     matrix_from_rotation_vector,
-    quaternion_wxyz_from_rotation_vector,
 )
 from dvp_core.maths.spherical_harmonics import shade
 from dvp_core.tracking.first_pose import first_pose
@@ -24,40 +22,11 @@ from dvp_core.tracking.gaze import bridged, dark_irises, gaze_of_frame
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.picture import window_of_plate
-from dvp_core.tracking.smoothing import smoothed, smoothed_rotations
 from dvp_core.tracking.states import FrameState
 
 
 def clip_of(width: int, height: int) -> Clip:
     return Clip("a.mp4", "0" * 64, width, height, Fraction(25), 1, 10)
-
-
-@pytest.mark.parametrize("count", [3, 4, 5, 40])
-def test_smoother_solves_its_equations(count):
-    random = np.random.default_rng(count)
-    values, weights = random.normal(size=(count, 2)), random.uniform(0.2, 1, count)
-    second = np.diff(np.eye(count), n=2, axis=0)
-    expected = np.linalg.solve(np.diag(weights) + 16 * second.T @ second, values * weights[:, None])
-    assert smoothed(values, weights, 2.0) == pytest.approx(expected, abs=1e-7)
-
-
-def test_smoothing_has_no_lag_and_takes_noise():
-    time = np.arange(200)
-    clean = np.sin(time / 20)[:, None]
-    noisy = clean + np.random.default_rng(1).normal(size=clean.shape) * 0.1
-    result = smoothed(noisy, np.ones(200), 3.0)
-    shifts = [np.sum((np.roll(result, shift)[20:-20] - clean[20:-20]) ** 2) for shift in range(-4, 5)]
-    assert int(np.argmin(shifts)) == 4
-    assert np.std(result - clean) < 0.5 * 0.1
-
-
-def test_smoothed_rotations_pass_half_a_turn_without_a_jump():
-    vectors = np.linspace(0, 2 * np.pi, 90)[:, None] * np.array([0.0, 1.0, 0.0])
-    quaternions = quaternion_wxyz_from_rotation_vector(vectors) * np.where(np.arange(90) % 7 == 0, -1, 1)[:, None]
-    result = smoothed_rotations(quaternions, np.ones(90), 2.0)
-    assert np.linalg.norm(result, axis=1) == pytest.approx(np.ones(90))
-    away = angle_between_deg(matrix_from_quaternion_wxyz(result), matrix_from_quaternion_wxyz(quaternions))
-    assert away.max() < 1.0
 
 
 def test_first_pose_finds_a_turned_head():

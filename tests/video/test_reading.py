@@ -86,6 +86,15 @@ def test_milliseconds_are_enough_to_tell_standard_rates(rate):
     assert constant_rate(stamps, Fraction(1, 1000), [], where="x") == rate
 
 
+@pytest.mark.parametrize("count", [3, 12, 40, 2000])
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(24), Fraction(60000, 1001), Fraction(60)])
+def test_a_rate_worked_out_from_milliseconds_by_the_container_is_the_standard_one(rate, count):
+    stamps = [round(index * 1000 / rate) for index in range(count)]
+    guessed = rate.limit_denominator(400) if rate.denominator > 1 else rate
+    assert guessed != rate or rate.denominator == 1
+    assert constant_rate(stamps, Fraction(1, 1000), [guessed], where="x") == rate
+
+
 def test_unusual_even_rate_stays_exact():
     assert constant_rate(range(0, 7000, 700), Fraction(1, 12600), [], where="x") == 18
 

@@ -12,7 +12,9 @@ from dvp_core.tracking.solver import Residual
 from dvp_core.tracking.surface import SeenPoints
 
 
-def detector_residual(seen: SeenPoints, targets_px: np.ndarray, whitening: np.ndarray, *, doubt: float = 1.0) -> Residual:
+def detector_residual(
+    seen: SeenPoints, targets_px: np.ndarray, whitening: np.ndarray, *, doubt: float = 1.0
+) -> Residual:
     """Return 2 N residuals: whitened distances of seen points from detected ones.
 
     Errors are taken along the picture's right and up as the head stands upright in it, in metres at the head's distance;
