@@ -1,7 +1,8 @@
 """Where a detector's points lie on a face model, as measured on renders of the model, and how far they stray.
 
-A detector's 'eye corner' is not the model's vertex: it follows its own idea of a face. A table says for each of its points
-which vertex it rides on, how it departs from that vertex with shape and expression, and the covariance of what is left.
+A detector's 'eye corner' is not the model's vertex: it follows its own idea of a face. A table says for each of its
+points which vertex it rides on, how it departs from there with shape, expression and view, and the covariance of what
+is left.
 """
 
 from __future__ import annotations

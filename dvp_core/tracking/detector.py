@@ -24,8 +24,8 @@ class CalibratedDetector:
         numbers: (D,) the points' numbers among the detector's.
         points: Where the detector would see them.
         view_response_m: (D, 3, 6), see `DetectorTable.view_mm`.
-        whitening: (2 D, 2 D): turns their errors in metres, see `DetectorTable.covariance_mm2`, into independent ones of
-            unit size.
+        whitening: (2 D, 2 D): turns their errors in metres, see `DetectorTable.covariance_mm2`, into independent ones
+            of unit size.
     """
 
     numbers: np.ndarray

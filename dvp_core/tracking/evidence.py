@@ -19,7 +19,7 @@ from dvp_core.tracking.solver import Residual
 from dvp_core.tracking.states import FrameState, Layout, SharedState
 from dvp_core.tracking.surface import SurfacePoints, see
 from dvp_core.tracking.terms.contour import contour_residual
-from dvp_core.tracking.terms.detector import detector_residual
+from dvp_core.tracking.terms.detector import detector_residual, metres_upright
 from dvp_core.tracking.terms.landmarks import landmark_residual
 from dvp_core.tracking.terms.openings import opening_residual
 
@@ -99,7 +99,9 @@ def point_terms(
     if rig.detector is not None and points.detector_px is not None:
         seen = see(rig.detector.seen_from(state.rotation, state.translation_m), state, shared, camera, layout)
         targets_px = points.detector_px[rig.detector.numbers]
-        return [detector_residual(seen, targets_px, rig.detector.whitening, doubt=rig.options.detector_doubt)]
+        # Held while differentiating: over a step the head's distance and tilt in the picture hardly change.
+        upright = metres_upright(state.rotation, float(seen.points_camera[:, 2].mean()), shared.focal_px)
+        return [detector_residual(seen, targets_px, rig.detector.whitening, upright)]
     unit_px = rig.options.sigma * points.eye_distance_px
     doubt = 1 / np.sqrt(np.maximum(points.confidence, 1e-3))
     seen = see(rig.ibug, state, shared, camera, layout)

@@ -15,7 +15,6 @@ class LandmarkOptions:
         brow_factor: The brows' points are this much worse.
         opening_factor: Differences of eyelid or lip points are this much better or worse.
         dense_factor: Of the further points of a dense detector, whose errors go together.
-        detector_doubt: Multiplies the errors of a calibrated detector.
         stray_m: Error of each point of a calibrated detector beyond what renders show, in metres.
         offset_m: Expected distance of a detector's point from the model's, in metres.
     """
@@ -25,7 +24,6 @@ class LandmarkOptions:
     brow_factor: float = 2.0
     opening_factor: float = 0.7
     dense_factor: float = 1.5
-    detector_doubt: float = 1.0
     stray_m: float = 0.003
     offset_m: float = 0.003
 

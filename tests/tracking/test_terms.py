@@ -14,13 +14,14 @@ from dvp_core.tracking.solver import Residual, accumulate, energy_of
 from dvp_core.tracking.states import FrameState, Layout, SharedState, moved_frame, moved_shared
 from dvp_core.tracking.surface import see, vertex_points
 from dvp_core.tracking.terms.contour import contour_residual
+from dvp_core.tracking.terms.detector import detector_residual, metres_upright
 from dvp_core.tracking.terms.landmarks import landmark_residual
 from dvp_core.tracking.terms.openings import opening_residual
 from dvp_core.tracking.terms.photometric import Appearance, photometric_residual
 from dvp_core.tracking.terms.prior import expression_prior, focal_prior, identity_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
 
-TERMS = ("landmarks", "contour", "openings", "photometric", "expression", "identity", "focal", "temporal")
+TERMS = ("landmarks", "detector", "contour", "openings", "photometric", "expression", "identity", "focal", "temporal")
 STEP = 1e-6
 RELATIVE_TOLERANCE = 2e-5  # of central differences in float64 over numbers of very different sizes
 
@@ -47,6 +48,8 @@ def scene(tiny_face) -> Scene:
     count = len(points.neutral)
     targets = see(points, frame, shared, camera, layout).points_px + random.normal(size=(count, 2)) * 3
     sigma = random.uniform(0.5, 2.0, count)
+    whitening = np.linalg.inv(np.linalg.cholesky(np.cov(random.normal(size=(2 * count, 5 * count)))))
+    upright = metres_upright(turned, 0.6, 1.0)
     across = random.normal(size=(count, 2))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     pairs = np.array([[0, 3], [5, 2], [4, 7]])
@@ -66,6 +69,7 @@ def scene(tiny_face) -> Scene:
 
     terms: dict[str, Term] = {
         "landmarks": lambda f, s, w: landmark_residual(seen(f, s), targets, sigma / w),
+        "detector": lambda f, s, w: detector_residual(seen(f, s), targets, w * whitening, upright),
         "contour": lambda f, s, w: contour_residual(seen(f, s), targets, across, sigma / w),
         "openings": lambda f, s, w: opening_residual(seen(f, s), pairs, targets, sigma[:3] / w),
         "photometric": lambda f, s, w: photometric_residual(

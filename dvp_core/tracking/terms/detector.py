@@ -13,26 +13,28 @@ from dvp_core.tracking.surface import SeenPoints
 
 
 def detector_residual(
-    seen: SeenPoints, targets_px: np.ndarray, whitening: np.ndarray, *, doubt: float = 1.0
+    seen: SeenPoints, targets_px: np.ndarray, whitening: np.ndarray, metres_upright: np.ndarray
 ) -> Residual:
     """Return 2 N residuals: whitened distances of seen points from detected ones.
-
-    Errors are taken along the picture's right and up as the head stands upright in it, in metres at the head's distance;
-    that frame and scale are held while differentiating, being near constant over a step.
 
     Args:
         seen: N model points.
         targets_px: (N, 2) detected points.
         whitening: (2 N, 2 N), see `CalibratedDetector`.
-        doubt: Multiplies the expected errors.
+        metres_upright: (2, 2), turns distances in the picture into those the whitening was made for, see there.
     """
-    axes = upright_axes(seen.rotation) * (seen.points_camera[:, 2].mean() / (seen.camera.focal_px * doubt))
-    values = whitening @ ((seen.points_px - targets_px) @ axes.T).ravel()
-    jacobian = np.matmul(axes, seen.pixel_jacobian())
+    values = whitening @ ((seen.points_px - targets_px) @ metres_upright.T).ravel()
+    jacobian = np.matmul(metres_upright, seen.pixel_jacobian())
     return Residual(values, whitening @ jacobian.reshape(len(values), -1))
 
 
-def upright_axes(rotation: np.ndarray) -> np.ndarray:
-    """Return (2, 2): the picture's directions to the right and up of a head with this rotation (3, 3)."""
+def metres_upright(rotation: np.ndarray, distance_m: float, focal_px: float) -> np.ndarray:
+    """Return (2, 2): turns distances in the picture into metres at the head, along its right and up in the picture.
+
+    Args:
+        rotation: (3, 3), head to camera space.
+        distance_m: Of the head from the camera.
+        focal_px: Focal length.
+    """
     up = rotation[:2, 1] / max(float(np.linalg.norm(rotation[:2, 1])), 1e-9)
-    return np.array([[-up[1], up[0]], up])
+    return np.array([[-up[1], up[0]], up]) * (distance_m / focal_px)

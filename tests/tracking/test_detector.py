@@ -1,0 +1,73 @@
+"""A calibrated detector: its file, where its points lie, and that it is used where it fits the model alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dvp_core.data.detector_table import DetectorTable, read_detector_table, view_terms, write_detector_table
+from dvp_core.data.errors import DataError
+from dvp_core.face.detectors import detector_table
+from dvp_core.tracking.detector import calibrated_detector
+
+
+@pytest.fixture
+def table(tiny_face) -> DetectorTable:
+    random = np.random.default_rng(4)
+    count, spread = 5, random.normal(size=(10, 40))
+    return DetectorTable(
+        detector="mediapipe-478",
+        model_id=tiny_face.id,
+        expression_names=tiny_face.expression_names,
+        numbers=np.array([0, 7, 61, 200, 467]),
+        vertices=np.arange(count) * 3,
+        offset_mm=random.normal(size=(count, 3)),
+        identity_mm=random.normal(size=(count, 3, tiny_face.identity_count)),
+        expression_mm=random.normal(size=(count, 3, tiny_face.expression_count)),
+        view_mm=random.normal(size=(count, 3, 6)),
+        covariance_mm2=spread @ spread.T / 40,
+    )
+
+
+def test_a_table_comes_back_from_its_file(tmp_path, table):
+    write_detector_table(tmp_path / "t.npz", table)
+    back = read_detector_table(tmp_path / "t.npz")
+    assert back.expression_names == table.expression_names
+    for name in ("numbers", "vertices", "offset_mm", "identity_mm", "expression_mm", "view_mm", "covariance_mm2"):
+        np.testing.assert_allclose(getattr(back, name), getattr(table, name), rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def test_a_table_whose_arrays_do_not_fit_is_refused(tmp_path, table):
+    write_detector_table(tmp_path / "t.npz", replace(table, view_mm=table.view_mm[:, :, :5]))
+    with pytest.raises(DataError, match="view_mm"):
+        read_detector_table(tmp_path / "t.npz")
+
+
+def test_points_lie_beside_their_vertices_by_what_the_table_says(tiny_face, table):
+    detector = calibrated_detector(tiny_face, table, stray_m=0.0)
+    identity, expression = np.array([1.0, 0.0, -0.5]), np.full(tiny_face.expression_count, 0.5)
+    at = detector.points.at(expression, identity)
+    model = tiny_face.vertices + np.tensordot(identity, tiny_face.identity_basis, 1)
+    model = model + np.tensordot(expression, tiny_face.expression_basis, 1)
+    away_mm = 1000 * (at - model[table.vertices])
+    expected = table.offset_mm + table.identity_mm @ identity + table.expression_mm @ expression
+    np.testing.assert_allclose(away_mm, expected, atol=1e-4)
+    np.testing.assert_allclose(detector.baked(identity).points.at(expression, np.zeros(0)), at, atol=1e-12)
+
+
+def test_whitening_makes_the_measured_errors_independent(tiny_face, table):
+    whitening = calibrated_detector(tiny_face, table, stray_m=0.002).whitening
+    covariance = 1e-6 * (table.covariance_mm2 + 4.0 * np.eye(10))
+    np.testing.assert_allclose(whitening @ covariance @ whitening.T, np.eye(10), atol=1e-9)
+
+
+def test_the_view_is_that_of_the_camera_in_head_space():
+    half = np.sqrt(0.5)
+    left = np.array([[half, 0, half], [0, 1, 0], [-half, 0, half]])
+    expected = left.T @ np.array([0, 0, -1.0])
+    x, y = view_terms(left, np.array([0, 0, 2.0]))[:2]
+    assert (x, y) == pytest.approx(tuple(expected[:2]))
+
+
+def test_a_face_that_was_never_calibrated_has_no_table(tiny_face):
+    assert detector_table(tiny_face) is None
