@@ -48,8 +48,8 @@ def seen(monkeypatch, tiny_take):
     """What the tracker was given."""
     given = {}
 
-    def track(source, landmarks, model, *, options, progress):
-        given.update(source=source, landmarks=landmarks, options=options)
+    def track(source, landmarks, model, *, options, cuts, progress):
+        given.update(source=source, landmarks=landmarks, options=options, cuts=cuts)
         clip = replace(source.clip, frame_count=tiny_take.frame_count)
         return replace(tiny_take, clip=clip)
 
