@@ -96,19 +96,15 @@ def point_terms(
         layout: Places in the step.
         outline: The outline as it stood when this stage began; None leaves it out.
     """
-    if rig.detector is not None and points.detector_px is not None:
-        seen = see(rig.detector.seen_from(state.rotation, state.translation_m), state, shared, camera, layout)
-        targets_px = points.detector_px[rig.detector.numbers]
-        # Held while differentiating: over a step the head's distance and tilt in the picture hardly change.
-        upright = metres_upright(state.rotation, float(seen.points_camera[:, 2].mean()), shared.focal_px)
-        return [detector_residual(seen, targets_px, rig.detector.whitening, upright)]
     unit_px = rig.options.sigma * points.eye_distance_px
     doubt = 1 / np.sqrt(np.maximum(points.confidence, 1e-3))
     seen = see(rig.ibug, state, shared, camera, layout)
-    sigma_px = unit_px * rig.ibug_factors * doubt
-    terms = [landmark_residual(seen, points.ibug_px, sigma_px)]
     opening_px = unit_px * rig.options.opening_factor * doubt[OPENING_PAIRS].max(axis=1)
-    terms.append(opening_residual(seen, OPENING_PAIRS, points.ibug_px, opening_px))
+    openings = opening_residual(seen, OPENING_PAIRS, points.ibug_px, opening_px)
+    if rig.detector is not None and points.detector_px is not None:
+        return [_calibrated_term(rig.detector, points.detector_px, state, shared, camera, layout), openings]
+    sigma_px = unit_px * rig.ibug_factors * doubt
+    terms = [landmark_residual(seen, points.ibug_px, sigma_px), openings]
     if len(rig.dense_factors):
         seen_dense = see(rig.dense, state, shared, camera, layout)
         terms.append(landmark_residual(seen_dense, points.dense_px, unit_px * rig.dense_factors))
@@ -117,3 +113,18 @@ def point_terms(
         outline_px = unit_px * rig.options.jaw_factor * doubt[JAW_68]
         terms.append(contour_residual(seen_outline, points.ibug_px[JAW_68], outline.across, outline_px))
     return terms
+
+
+def _calibrated_term(
+    detector: CalibratedDetector,
+    detector_px: np.ndarray,
+    state: FrameState,
+    shared: SharedState,
+    camera: Camera,
+    layout: Layout,
+) -> Residual:
+    placed = detector.seen_from(state.rotation, state.translation_m)
+    seen = see(placed, state, shared, camera, layout)
+    # Held while differentiating: over a step the head's distance and tilt in the picture hardly change.
+    upright = metres_upright(state.rotation, float(seen.points_camera[:, 2].mean()), shared.focal_px)
+    return detector_residual(seen, detector_px[detector.numbers], detector.whitening, upright)
