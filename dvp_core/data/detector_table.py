@@ -48,6 +48,11 @@ class DetectorTable:
     view_mm: np.ndarray
     covariance_mm2: np.ndarray
 
+    @property
+    def error_mm(self) -> float:
+        """Root mean square length of a point's error in the picture, at the head's distance."""
+        return float(np.sqrt(2 * np.diag(self.covariance_mm2).mean()))
+
 
 def view_terms(rotation: np.ndarray, translation_m: np.ndarray) -> np.ndarray:
     """Return (6,): x, y, x^2, y^2, x y, x^3 of the unit vector from the head to the camera, in head space.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -77,6 +78,17 @@ class MediaPipeDetector:
             faces_seen,
         )
 
+    def detect_each(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray | None]:
+        """Yield for each picture, on its own, the points (478, 2) of its first face; None where there is none."""
+        import mediapipe  # pyright: ignore[reportMissingImports]
+
+        with self._landmarker(1, is_movie=False) as landmarker:
+            for pixels in pictures:
+                picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+                faces = landmarker.detect(picture).face_landmarks
+                size = np.array(pixels.shape[1::-1], dtype=np.float64)
+                yield np.array([(point.x, point.y) for point in faces[0]]) * size if faces else None
+
     def _largest_face_count(self, source: FrameSource) -> int:
         """Return how many faces to look for at a time, after a look at some frames where that is not yet known."""
         if self.face_count is not None:
@@ -95,7 +107,7 @@ class MediaPipeDetector:
             )
             return any(len(found) > 1 for found in faces)
 
-    def _landmarker(self, face_count: int) -> Any:
+    def _landmarker(self, face_count: int, *, is_movie: bool = True) -> Any:
         path = self.weights or default_weights()
         if find_spec("mediapipe") is None:
             raise DataError(
@@ -113,7 +125,7 @@ class MediaPipeDetector:
 
         options = vision.FaceLandmarkerOptions(
             base_options=tasks.BaseOptions(model_asset_buffer=path.read_bytes()),
-            running_mode=vision.RunningMode.VIDEO,
+            running_mode=vision.RunningMode.VIDEO if is_movie else vision.RunningMode.IMAGE,
             num_faces=face_count,
         )
         try:
