@@ -26,6 +26,7 @@ def track(
     consent: Path | None = None,
     detector: Literal["auto", "mediapipe", "face-alignment"] = "auto",
     weights: Path | None = None,
+    detector_table: Path | None = None,
     lens: Path | None = None,
     pixel_aspect: str | None = None,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def track(
         consent: Consent record to name in the take.
         detector: Which detector finds the points.
         weights: The detector's weights.
+        detector_table: How the detector sees the face model, from `dvp model calibrate`.
         lens: A lens file (JSON): track the undistorted plate.
         pixel_aspect: Width to height of a plate's pixel, such as 2:1: track square pixels.
     """
@@ -64,6 +66,7 @@ def track(
             consent=consent_of(consent),
             detector=detector,
             weights=weights,
+            detector_table=detector_table,
             lens=lens,
             pixel_aspect=aspect_of(pixel_aspect),
             progress=progress,

@@ -7,7 +7,7 @@ is left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,21 @@ class DetectorTable:
     expression_mm: np.ndarray
     view_mm: np.ndarray
     covariance_mm2: np.ndarray
+
+    def chosen(self, which: np.ndarray) -> DetectorTable:
+        """Return the table of some of the points, by mask or places."""
+        places = np.arange(len(self.numbers))[which]
+        both = (2 * places[:, None] + [0, 1]).ravel()
+        return replace(
+            self,
+            numbers=self.numbers[places],
+            vertices=self.vertices[places],
+            offset_mm=self.offset_mm[places],
+            identity_mm=self.identity_mm[places],
+            expression_mm=self.expression_mm[places],
+            view_mm=self.view_mm[places],
+            covariance_mm2=self.covariance_mm2[np.ix_(both, both)],
+        )
 
     @property
     def error_mm(self) -> float:

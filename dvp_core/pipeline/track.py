@@ -11,6 +11,7 @@ import numpy as np
 
 import dvp_core
 from dvp_core.data.clip import FrameSource
+from dvp_core.data.detector_table import read_detector_table
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
@@ -82,6 +83,7 @@ def track_clip(
     consent: Path | str | None = None,
     detector: DetectorName = "auto",
     weights: Path | str | None = None,
+    detector_table: Path | str | None = None,
     lens: Path | str | None = None,
     pixel_aspect: Fraction | None = None,
     progress: Progress = no_progress,
@@ -103,6 +105,8 @@ def track_clip(
         consent: A consent record, whose hash the take will carry.
         detector: Which detector finds the points where no file is given.
         weights: The detector's weights.
+        detector_table: How the detector sees the face model, from `calibrate_detector`; where not given the one that
+            ships.
         lens: A lens file: the take is then one of the undistorted plate, and its focal length the lens's.
         pixel_aspect: Width of a plate's pixel divided by its height: the take is then one of square pixels.
         progress: Told as the work goes on.
@@ -112,6 +116,7 @@ def track_clip(
     options = _with_focal_of(correction, options or TrackOptions())
     smoothing = checked_smoothing(smoothing)
     inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent, "lens": lens}
+    inputs["detector_table"] = detector_table
     settings: dict[str, Any] = {
         "clip_sha256": source.clip.sha256,
         "options": asdict(options),
@@ -138,7 +143,8 @@ def track_clip(
     part, part_points = _selected(source, points, frames)
     cuts = find_cuts(part, progress=progress)
     model = load_face_model(face_model)
-    take = track(part, part_points, model, options=options, cuts=cuts, progress=progress)
+    table = None if detector_table is None else read_detector_table(detector_table)
+    take = track(part, part_points, model, options=options, cuts=cuts, table=table, progress=progress)
     take = replace(
         take,
         subject=subject or Path(clip).stem.strip("#."),

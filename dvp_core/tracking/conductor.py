@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvp_core.data.clip import FrameSource
+from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.landmark_definitions import iris_points
@@ -15,6 +16,7 @@ from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.measurement import Measurement
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, with_compact_face
+from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
@@ -53,6 +55,7 @@ def track(
     *,
     options: TrackOptions | None = None,
     cuts: Sequence[int] = (),
+    table: DetectorTable | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Return the take of a clip: the person's face, and every frame's pose, expression, gaze and light.
@@ -66,6 +69,7 @@ def track(
         model: The face model.
         options: How to track.
         cuts: Indices of the frames that begin a new shot; nothing is carried over a cut.
+        table: How the detector sees this face model; the one that ships, where there is one, if None.
         progress: Told of "shape", "key frames" and "frames".
 
     Raises:
@@ -74,9 +78,22 @@ def track(
     options = options or TrackOptions()
     _check(source, landmarks)
     points = clip_points(landmarks)
-    person = known_person(source, points, landmarks.is_detected, model, options, progress)
+    table = _table_of(landmarks, model, table)
+    person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)
     curves = _tracked(source, landmarks, points, person, options, cuts, progress)
     return _take(source, landmarks, points, model, person, curves, options, cuts)
+
+
+def _table_of(landmarks: LandmarkTrack, model: FaceModel, given: DetectorTable | None) -> DetectorTable | None:
+    """Return the table to use; none for a detector without one."""
+    if given is not None and not fits(given, model):
+        raise DataError(
+            f"the detector's table is of '{given.model_id}' and does not fit the face model '{model.id}'",
+            remedy="make one by `dvp model calibrate` from this very model",
+        )
+    if landmarks.point_count == 68:
+        return None
+    return detector_table(model) if given is None else given
 
 
 def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dvp_core.data.camera import Camera
 from dvp_core.data.clip import FrameSource
+from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.landmark_definitions import (
     EYES_68,
@@ -21,7 +22,6 @@ from dvp_core.data.landmark_definitions import (
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.face import landmarks_68
-from dvp_core.face.detectors import detector_table
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
@@ -106,14 +106,26 @@ def known_person(
     model: FaceModel,
     options: TrackOptions,
     progress: Progress,
+    *,
+    table: DetectorTable | None,
 ) -> Person:
-    """Return shape, lens and reflectance of the person in a clip."""
+    """Return shape, lens and reflectance of the person in a clip.
+
+    Args:
+        source: The clip's pictures.
+        points: The detector's points.
+        is_detected: (F,).
+        model: The face.
+        options: How to track.
+        progress: Told of "shape" and "key frames".
+        table: How the detector sees this model; None finds out from the clip.
+    """
     clip = source.clip
     usual_px = options.focal_px or options.priors.usual_focal * max(clip.width_px, clip.height_px)
     camera = Camera.centered(usual_px, clip.width_px, clip.height_px)
     keys = well_spread_frames(points.ibug_px, is_detected, options.key_frame_count)
     key_points = [points.frame(int(key)) for key in keys]
-    rig, bundle = _fitted_bundle(model, key_points, camera, options, progress)
+    rig, bundle = _fitted_bundle(model, key_points, camera, options, progress, table)
     camera = replace(camera, focal_px=bundle.shared.focal_px)
     face = model.baked(bundle.shared.identity)
     rig = replace(
@@ -144,12 +156,16 @@ def expression_sigma(model: FaceModel, options: TrackOptions) -> np.ndarray:
 
 
 def _fitted_bundle(
-    model: FaceModel, points: Sequence[FramePoints], camera: Camera, options: TrackOptions, progress: Progress
+    model: FaceModel,
+    points: Sequence[FramePoints],
+    camera: Camera,
+    options: TrackOptions,
+    progress: Progress,
+    table: DetectorTable | None,
 ) -> tuple[Rig, Bundle]:
     plain = landmark_points(model)
     nothing = vertex_points(model, np.zeros(0, dtype=np.int64))
     finder = outline_finder(model)
-    table = None if points[0].detector_px is None else detector_table(model)
     detector = None if table is None else calibrated_detector(model, table, stray_m=options.landmarks.stray_m)
     rig = Rig(plain, first_factors(options.landmarks), nothing, np.zeros(0), finder, options.landmarks, detector)
     rest = landmarks_68(model, model.vertices)[17:]

@@ -7,7 +7,7 @@ import pytest
 
 from dvp_core.data.detector_table import DetectorTable, read_detector_table, view_terms, write_detector_table
 from dvp_core.data.errors import DataError
-from dvp_core.face.detectors import detector_table
+from dvp_core.face.detectors import detector_table, fits
 from dvp_core.tracking.detector import calibrated_detector
 
 
@@ -71,3 +71,15 @@ def test_the_view_is_that_of_the_camera_in_head_space():
 
 def test_a_face_that_was_never_calibrated_has_no_table(tiny_face):
     assert detector_table(tiny_face) is None
+
+
+def test_some_points_of_a_table_keep_their_own_errors(table):
+    some = table.chosen(np.array([False, True, False, True, True]))
+    assert some.numbers.tolist() == [7, 200, 467]
+    np.testing.assert_array_equal(some.covariance_mm2[2:4, 4:6], table.covariance_mm2[6:8, 8:10])
+
+
+def test_a_table_of_another_model_is_refused(tiny_face, table):
+    assert fits(table, tiny_face)
+    assert not fits(replace(table, identity_mm=table.identity_mm[:, :, :1]), tiny_face)
+    assert not fits(replace(table, expression_names=("a", "b")), tiny_face)

@@ -16,5 +16,10 @@ def detector_table(model: FaceModel) -> DetectorTable | None:
     if not path.is_file():
         return None
     table = read_detector_table(path)
+    return table if fits(table, model) else None
+
+
+def fits(table: DetectorTable, model: FaceModel) -> bool:
+    """Return whether a table was made for a model of these expressions and identity modes."""
     is_same = table.expression_names == model.expression_names and table.identity_mm.shape[2] == model.identity_count
-    return table if is_same and int(table.vertices.max(initial=0)) < model.vertex_count else None
+    return is_same and int(table.vertices.max(initial=0)) < model.vertex_count
