@@ -24,7 +24,7 @@ from dvp_core.tracking.terms.prior import expression_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
 
 LOST = 0.25  # of the eye distance: points further off than this start a frame afresh
-LIGHT_STIFFNESS = 4.0
+LIGHT_STIFFNESS = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ def fit_frame(
     for stage in FRAME_STAGES:
         if stage.has_photometric and (picture is None or problem.patch is None):
             continue
+        if stage.has_photometric and picture is not None:
+            # Light may have changed since the last frame; what it lacks would pass for motion.
+            light, _ = _relit(problem, picture, state, light, layout)
         state, sigma = _fit_stage(problem, points, picture, stage, state, before, light, layout)
     if picture is not None and problem.patch is not None:
         light, photometric_error = _relit(problem, picture, state, light, layout)

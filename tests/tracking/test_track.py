@@ -170,3 +170,58 @@ def test_points_of_another_clip_are_an_error(truth):
     )
     with pytest.raises(DataError, match="5 frames"):
         track(truth.source, shorter, truth.model)
+
+
+def test_a_take_says_how_sure_each_number_is(take):
+    measured = take.measured
+    assert measured is not None
+    np.testing.assert_array_equal(measured.expression, take.expression)
+    np.testing.assert_array_equal(measured.head_rotation_wxyz, take.head_rotation_wxyz)
+    seen, unseen = take.is_tracked, ~take.is_tracked
+    assert np.degrees(measured.rotation_sigma_rad[seen]).max() < 2.0
+    assert measured.rotation_sigma_rad[unseen].min() > 10 * measured.rotation_sigma_rad[seen].max()
+    assert measured.expression_sigma[seen].max() < 0.5
+
+
+def test_nothing_is_carried_over_a_cut(truth):
+    options = TrackOptions(focal_px=FOCAL_PX, key_frame_count=6, photometric=None)
+    cut = 12
+    whole = track(truth.source, truth.landmarks, truth.model, options=options)
+    parted = track(truth.source, truth.landmarks, truth.model, options=options, cuts=(cut,))
+    assert parted.shot_starts == (truth.source.clip.start_frame + cut,)
+    np.testing.assert_array_equal(parted.expression[:cut], whole.expression[:cut])
+    assert not np.array_equal(parted.expression[cut], whole.expression[cut])
+
+
+def in_changing_light(pictures):
+    levels = 1 + 0.5 * np.sin(np.linspace(0, 3 * np.pi, len(pictures)))
+    return [np.clip(picture * level, 0, 255).astype(np.uint8) for picture, level in zip(pictures, levels, strict=True)]
+
+
+def in_motion_blur(pictures):
+    shifts = range(-3, 4)
+    return [np.mean([np.roll(picture, s, axis=1) for s in shifts], axis=0).astype(np.uint8) for picture in pictures]
+
+
+def with_a_hand_before_the_mouth(pictures):
+    covered = [picture.copy() for picture in pictures]
+    for picture in covered[4:8]:
+        picture[int(0.55 * SIDE) : int(0.72 * SIDE), int(0.35 * SIDE) : int(0.65 * SIDE)] = (205, 160, 140)
+    return covered
+
+
+@pytest.mark.parametrize("spoiled", [in_changing_light, in_motion_blur, with_a_hand_before_the_mouth])
+def test_head_is_followed_in_bad_pictures(truth, spoiled):
+    landmarks = truth.landmarks
+    if spoiled is with_a_hand_before_the_mouth:  # a detector guesses what it cannot see, and is less sure
+        points, confidence = landmarks.points_px.copy(), landmarks.confidence.copy()
+        points[4:8, 48:] += np.random.default_rng(8).normal(size=(4, 20, 2)) * 5
+        confidence[4:8, 48:] = 0.2
+        landmarks = replace(landmarks, points_px=points, confidence=confidence)
+    source = replace(truth.source, pictures=tuple(spoiled(truth.source.pictures)))
+    found = track(source, landmarks, truth.model, options=TrackOptions(focal_px=FOCAL_PX, key_frame_count=6))
+    rotation = matrix_from_quaternion_wxyz(found.head_rotation_wxyz)
+    offset = rotation_vector_from_matrix(np.swapaxes(rotation, -1, -2) @ truth.rotation).mean(axis=0)
+    error = angle_between_deg(rotation @ matrix_from_rotation_vector(offset), truth.rotation)[found.is_tracked]
+    assert error.mean() < 1.5
+    assert error.max() < 4.0
