@@ -92,9 +92,7 @@ def chosen_points() -> np.ndarray:
 def _samples(poses: list[_Pose], seen: list[np.ndarray | None]) -> CalibrationSamples:
     kept = [number for number, points in enumerate(seen) if points is not None]
     if not kept:
-        raise DataError(
-            "MediaPipe saw no face in any render", remedy="check the face model by `dvp model` and a render"
-        )
+        raise DataError("MediaPipe saw no face in any render", remedy="look at the face model in Blender first")
     return CalibrationSamples(
         subject=np.array(kept) // VIEWS_A_SUBJECT,
         identity=np.stack([poses[number].identity for number in kept]),

@@ -115,8 +115,13 @@ def track_clip(
     correction = correction_of(source.clip, lens, pixel_aspect)
     options = _with_focal_of(correction, options or TrackOptions())
     smoothing = checked_smoothing(smoothing)
-    inputs = {"landmarks": landmarks, "face_model": face_model, "consent": consent, "lens": lens}
-    inputs["detector_table"] = detector_table
+    inputs = {
+        "landmarks": landmarks,
+        "face_model": face_model,
+        "consent": consent,
+        "lens": lens,
+        "detector_table": detector_table,
+    }
     settings: dict[str, Any] = {
         "clip_sha256": source.clip.sha256,
         "options": asdict(options),
@@ -141,10 +146,15 @@ def track_clip(
     else:
         points = corrected_points(given, correction)
     part, part_points = _selected(source, points, frames)
-    cuts = find_cuts(part, progress=progress)
-    model = load_face_model(face_model)
-    table = None if detector_table is None else read_detector_table(detector_table)
-    take = track(part, part_points, model, options=options, cuts=cuts, table=table, progress=progress)
+    take = track(
+        part,
+        part_points,
+        load_face_model(face_model),
+        options=options,
+        cuts=find_cuts(part, progress=progress),
+        table=None if detector_table is None else read_detector_table(detector_table),
+        progress=progress,
+    )
     take = replace(
         take,
         subject=subject or Path(clip).stem.strip("#."),

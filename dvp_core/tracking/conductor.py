@@ -18,9 +18,10 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, with_compact_face
 from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
+from dvp_core.tracking.bridging import bridged
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
-from dvp_core.tracking.gaze import CLOSED, bridged, dark_irises, gaze_of_frame, openings
+from dvp_core.tracking.gaze import CLOSED, dark_irises, gaze_of_frame, openings
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.setup import ClipPoints, Person, clip_points, face_window, known_person
 from dvp_core.tracking.states import FrameState, Layout
@@ -143,18 +144,29 @@ def _tracked(
         gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
     progress("frames", frame_count, frame_count)
     is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    return _curves(fitted, bridged(gaze, is_open), is_open, frame_count)
+    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
 
 
-def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarray, frame_count: int) -> Curves:
-    """Lay fitted frames out over time, frames without a face interpolated between their neighbours."""
+def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> np.ndarray:
+    """Return gaze (F, 2, 2) in which a closed eye looks where it looks before and after; one never open looks ahead."""
+    sides = [
+        bridged(gaze_rad[:, side], is_open[:, side], cuts) if is_open[:, side].any() else np.zeros((len(gaze_rad), 2))
+        for side in range(2)
+    ]
+    return np.stack(sides, axis=1)
+
+
+def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> Curves:
+    """Lay fitted frames out over time, frames without a face interpolated between their neighbours in the shot."""
     frames = sorted(fitted)
     results = [fitted[frame] for frame in frames]
+    frame_count = len(gaze)
+    is_fitted = np.isin(np.arange(frame_count), frames)
 
-    def over_time(values: list[np.ndarray]) -> np.ndarray:
-        flat = np.stack([np.ravel(value) for value in values])
-        columns = [np.interp(np.arange(frame_count), frames, column) for column in flat.T]
-        return np.stack(columns, axis=1).reshape(frame_count, *np.shape(values[0]))
+    def over_time(values: Sequence[np.ndarray]) -> np.ndarray:
+        spread = np.zeros((frame_count, *np.shape(values[0])))
+        spread[frames] = values
+        return bridged(spread, is_fitted, cuts)
 
     sigma = np.full((frame_count, len(results[0].sigma)), UNSEEN_SIGMA)
     sigma[frames] = [r.sigma for r in results]

@@ -52,20 +52,6 @@ def openings(ibug_px: np.ndarray) -> np.ndarray:
     return height / np.maximum(width, 1e-6)
 
 
-def bridged(gaze_rad: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
-    """Return gaze (F, 2, 2) with unseen eyes (F, 2) filled in time from their neighbours."""
-    filled = gaze_rad.copy()
-    time = np.arange(len(gaze_rad))
-    for side in range(2):
-        seen = is_seen[:, side]
-        for angle in range(2):
-            if seen.any():
-                filled[:, side, angle] = np.interp(time, time[seen], gaze_rad[seen, side, angle])
-            else:
-                filled[:, side, angle] = 0.0
-    return filled
-
-
 def dark_irises(plate: np.ndarray, ibug_px: np.ndarray) -> np.ndarray:
     """Return iris centres (2, 2) in plate pixels, left eye first, as the middle of what is dark between the lids.
 

@@ -15,12 +15,14 @@ CENTER_PX = np.array([128.0, 128.0])
 
 @pytest.fixture(scope="module")
 def made_up(tiny_face):
-    """Vertices, departures (offset, view's x) and samples of a detector that sees with noise."""
+    """Vertices, departures (offset, view's x, shape, expression) and samples of a detector that sees with noise."""
     random = np.random.default_rng(5)
     count = 600
     skin = np.flatnonzero(tiny_face.region("face"))
     vertices = skin[:: max(1, len(skin) // POINT_COUNT)][:POINT_COUNT]
     offset, slide = random.normal(size=(2, POINT_COUNT, 3)) * [[[0.002]], [[0.004]]]
+    by_shape = random.normal(size=(POINT_COUNT, 3, tiny_face.identity_count)) * 0.001
+    by_expression = random.normal(size=(POINT_COUNT, 3, tiny_face.expression_count)) * 0.002
     points = vertex_points(tiny_face, vertices)
     identity = np.repeat(random.normal(size=(count // 4, tiny_face.identity_count)), 4, axis=0)
     expression = random.uniform(0, 1, (count, tiny_face.expression_count))
@@ -32,6 +34,7 @@ def made_up(tiny_face):
     for index in range(count):
         view = view_terms(rotation[index], translation[index])[0]
         head = points.at(expression[index], identity[index]) + offset + slide * view
+        head += by_shape @ identity[index] + by_expression @ expression[index]
         camera = head @ rotation[index].T + translation[index]
         scale = focal[index] / camera[:, 2:]
         noise = random.normal(size=(POINT_COUNT, 2)) * NOISE_M
@@ -39,11 +42,11 @@ def made_up(tiny_face):
     samples = CalibrationSamples(
         np.arange(count) // 4, identity, expression, rotation, translation, focal, CENTER_PX, seen
     )
-    return vertices, offset, slide, samples
+    return vertices, offset, slide, by_shape, by_expression, samples
 
 
 def test_what_a_detector_does_is_found_again(tiny_face, made_up):
-    vertices, offset, slide, samples = made_up
+    vertices, offset, slide, by_shape, by_expression, samples = made_up
     numbers = np.arange(POINT_COUNT)
     table = fit_detector_table(tiny_face, samples, detector="made-up", numbers=numbers)
     riding, wanted = (vertex_points(tiny_face, chosen).neutral for chosen in (table.vertices, vertices))
@@ -54,6 +57,12 @@ def test_what_a_detector_does_is_found_again(tiny_face, made_up):
         away_mm = found_mm - 1000 * (offset + slide * x)
         seen_mm = away_mm - (away_mm @ view)[:, None] * view  # along the view only other views tell
         assert np.linalg.norm(seen_mm, axis=1).max() < 0.5, x
+    # What it rides on and how it departs from there are known together alone; from the front, depth is not seen.
+    found, wanted = vertex_points(tiny_face, table.vertices), vertex_points(tiny_face, vertices)
+    shape_mm = 1000 * (found.identity_basis - wanted.identity_basis) + table.identity_mm
+    expression_mm = 1000 * (found.expression_basis - wanted.expression_basis) + table.expression_mm
+    assert np.abs(shape_mm - 1000 * by_shape)[:, :2].max() < 0.4
+    assert np.abs(expression_mm - 1000 * by_expression)[:, :2].max() < 0.6
     deviation_mm = np.sqrt(np.diag(table.covariance_mm2))
     assert deviation_mm == pytest.approx(np.full(2 * POINT_COUNT, 1000 * NOISE_M), rel=0.15)
 

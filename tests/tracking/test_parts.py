@@ -16,9 +16,10 @@ from dvp_core.maths.rotations import (
     matrix_from_rotation_vector,
 )
 from dvp_core.maths.spherical_harmonics import shade
+from dvp_core.tracking.bridging import bridged
 from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.framing import framed
-from dvp_core.tracking.gaze import bridged, dark_irises, gaze_of_frame
+from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.picture import window_of_plate
@@ -81,12 +82,18 @@ def test_gaze_is_read_back_from_the_iris(tiny_face, yaw_deg, pitch_deg):
     assert gaze == pytest.approx(np.tile([yaw, pitch], (2, 1)), abs=1e-6)
 
 
-def test_closed_eyes_look_where_their_neighbours_look():
-    gaze = np.zeros((5, 2, 2))
-    gaze[:, :, 0] = np.array([0.0, 9.0, 9.0, 0.3, 0.4])[:, None]
-    is_seen = np.array([True, False, False, True, True])[:, None].repeat(2, axis=1)
-    assert bridged(gaze, is_seen)[:, 0, 0] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
-    assert not bridged(gaze, np.zeros((5, 2), bool)).any()
+def test_what_was_not_seen_lies_between_what_was():
+    gaze = np.zeros((5, 2))
+    gaze[:, 0] = [0.0, 9.0, 9.0, 0.3, 0.4]
+    is_seen = np.array([True, False, False, True, True])
+    assert bridged(gaze, is_seen)[:, 0] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+    assert bridged(gaze, is_seen, cuts=(2,))[:, 0] == pytest.approx([0.0, 0.0, 0.3, 0.3, 0.4])
+
+
+def test_a_shot_in_which_nothing_was_seen_takes_from_the_others():
+    values = np.array([1.0, 9.0, 9.0, 5.0])
+    is_seen = np.array([True, False, False, True])
+    assert bridged(values, is_seen, cuts=(1, 3)).tolist() == pytest.approx([1.0, 7 / 3, 11 / 3, 5.0])
 
 
 def test_dark_blot_between_the_lids_is_the_iris():

@@ -193,6 +193,16 @@ def test_nothing_is_carried_over_a_cut(truth):
     assert not np.array_equal(parted.expression[cut], whole.expression[cut])
 
 
+def test_frames_without_a_face_are_bridged_within_their_shot(truth):
+    cut = UNSEEN[1]  # one frame without a face before the cut, one after it
+    options = TrackOptions(focal_px=FOCAL_PX, key_frame_count=6, photometric=None)
+    take = track(truth.source, truth.landmarks, truth.model, options=options, cuts=(cut,))
+    for name in ("expression", "head_translation_m", "gaze_rad"):
+        curves = getattr(take, name)
+        np.testing.assert_array_equal(curves[cut - 1], curves[cut - 2], err_msg=name)
+        np.testing.assert_array_equal(curves[cut], curves[cut + 1], err_msg=name)
+
+
 def in_changing_light(pictures):
     levels = 1 + 0.5 * np.sin(np.linspace(0, 3 * np.pi, len(pictures)))
     return [np.clip(picture * level, 0, 255).astype(np.uint8) for picture, level in zip(pictures, levels, strict=True)]
