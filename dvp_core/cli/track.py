@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from dvp_core.cli.arguments import Input, Output, aspect_of, consent_of, frames_of, rate_of
 from dvp_core.cli.progress import shown_progress
+from dvp_core.pipeline.review import doubts_summary
 from dvp_core.pipeline.track import DEFAULT_SMOOTHING, track_clip, track_options, tracking_figures
 
 
@@ -71,4 +73,5 @@ def track(
             pixel_aspect=aspect_of(pixel_aspect),
             progress=progress,
         )
+    sys.stderr.write(doubts_summary(take))
     return {"take": str(output), **tracking_figures(take)}

@@ -17,7 +17,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, read_take, write_take
-from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, smooth
+from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, find_doubts, smooth
 from dvp_core.landmarks import detector_named
 from dvp_core.maths.lens import PlateCorrection
 from dvp_core.pipeline import recipe
@@ -184,7 +184,7 @@ def _written(take: Take, output: Path | str, steps: dict[str, Any]) -> Take:
 
 
 def tracking_figures(take: Take) -> dict[str, Any]:
-    """Return what a user wants to know of a tracked take, as plain numbers."""
+    """Return what a user wants to know of a tracked take, as plain numbers and words."""
     tracked = take.is_tracked
     return {
         "frame_count": take.frame_count,
@@ -192,6 +192,7 @@ def tracking_figures(take: Take) -> dict[str, Any]:
         "focal_px": round(take.camera.focal_px, 1),
         "landmark_error_px_median": round(float(np.median(take.landmark_error_px[tracked])), 3),
         "photometric_error_median": round(float(np.median(take.photometric_error[tracked])), 4),
+        "doubtful_frames": [doubt.as_json() for doubt in find_doubts(take)],
     }
 
 
