@@ -25,6 +25,7 @@ ROOMS = {
     "dvp_core/tracking": ({"data", "maths", "face", "raster"}, {"numpy", "torch"}),
     "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors"}),
     "dvp_core/compose": ({"data", "maths", "face", "raster"}, {"numpy", "cv2"}),
+    "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words
     "dvp_core/trust": ({"data", "video"}, {"numpy", "c2pa", "cryptography"}),
     "dvp_core/evaluate": (
         {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator"},
@@ -34,7 +35,7 @@ ROOMS = {
     "dvp_core/pipeline": (
         {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
-            *("compose", "trust", "evaluate", "actor"),
+            *("compose", "trust", "evaluate", "actor", "review"),
         },
         {"numpy", "cv2"},
     ),

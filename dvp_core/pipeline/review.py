@@ -1,12 +1,165 @@
-"""What a person looks at after tracking: what is doubtful, in a few lines."""
+"""What a person looks at after tracking: what is doubtful in a few lines, and the overlay movie."""
 
 from __future__ import annotations
 
-from dvp_core.data.doubt import doubtful_frames, gravest_first
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.doubt import Doubt, doubtful_frames, gravest_first
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import sha256_of_file
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
 from dvp_core.edit import find_doubts
+from dvp_core.pipeline import recipe
+from dvp_core.pipeline.clips import cut_to_take
+from dvp_core.pipeline.model import load_take
+from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
+from dvp_core.pipeline.track import given_points
+from dvp_core.review import Overlay, drawn_frame, overlay_of
+from dvp_core.trust import Label, publish_movie
+from dvp_core.video import EncodeOptions, open_clip
 
+STAGE = "overlay"
+OVERLAY_ENCODING = EncodeOptions(crf=20, preset="veryfast")
 _MOST_LINES = 8
+
+
+@dataclass(frozen=True)
+class TrackedClip:
+    """A take beside the pictures and points it came from.
+
+    Attributes:
+        take: With its face.
+        source: Its frames, as the tracker saw them.
+        points: The detector's points of its frames, where a file was given.
+        doubts: What is doubtful in it.
+        plate: What was done to the plate, for a recipe.
+    """
+
+    take: Take
+    source: FrameSource
+    points: LandmarkTrack | None
+    doubts: tuple[Doubt, ...]
+    plate: dict[str, object] | None
+
+    @property
+    def overlay(self) -> Overlay:
+        """What draws its frames."""
+        return overlay_of(self.take, self.doubts, self.points)
+
+
+def open_tracked_clip(
+    take: Path | str,
+    clip: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    face_model: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
+) -> TrackedClip:
+    """Return a take together with its clip's pictures.
+
+    Args:
+        take: The `*.take`.
+        clip: The clip it was tracked from.
+        landmarks: A `*.landmarks.npz` of that clip, as filmed.
+        face_model: See `load_take`.
+        lens: The lens file, where the take is one of the undistorted plate.
+        pixel_aspect: Likewise.
+
+    Raises:
+        DataError: The files do not belong together.
+    """
+    tracked = load_take(take, face_model=face_model)
+    whole = open_clip(clip, fps=tracked.clip.fps)
+    correction = correction_of(whole.clip, lens, pixel_aspect)
+    source = cut_to_take(tracked, corrected_source(whole, correction), clip)
+    points = given_points(whole, landmarks)
+    if points is not None:
+        start = tracked.clip.start_frame - whole.clip.start_frame
+        points = corrected_points(points, correction).part(start, start + tracked.frame_count)
+    return TrackedClip(tracked, source, points, find_doubts(tracked), correction_settings(correction))
+
+
+def overlay_movie(
+    take: Path | str,
+    clip: Path | str,
+    output: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    face_model: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
+    frames: FrameRange | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Publish a movie of the plate with the tracked face drawn over it; one that is fresh stays.
+
+    Memory holds one frame at a time. Stopped half-way, nothing of it stays.
+
+    Args:
+        take: The `*.take`.
+        clip: The clip it was tracked from.
+        output: Final name: .mp4, .mov or .mkv.
+        landmarks: See `open_tracked_clip`, as for the next three.
+        face_model: See there.
+        lens: See there.
+        pixel_aspect: See there.
+        frames: A run of plate frames; all of the take where not given.
+        progress: Told after every frame.
+
+    Raises:
+        DataError: The files do not belong together, or the movie cannot be written.
+    """
+    tracked = open_tracked_clip(
+        take, clip, landmarks=landmarks, face_model=face_model, lens=lens, pixel_aspect=pixel_aspect
+    )
+    inputs = {"take": take, "landmarks": landmarks, "face_model": face_model}
+    settings = {"frames": None if frames is None else str(frames), "plate": tracked.plate}
+    steps = recipe.recipe_of("overlay", inputs, settings)
+    if recipe.is_fresh(output, steps):
+        progress(STAGE, 1, 1)
+        return Path(output)
+    publish_movie(
+        output,
+        _overlay_frames(tracked, frames or tracked.take.frames, progress),
+        fps=tracked.take.clip.fps,
+        label=_label(tracked.take, take, clip),
+        options=OVERLAY_ENCODING,
+        pixel_aspect=tracked.take.clip.pixel_aspect,
+    )
+    recipe.record(output, steps)
+    return Path(output)
+
+
+def _overlay_frames(tracked: TrackedClip, frames: FrameRange, progress: Progress) -> Iterator[np.ndarray]:
+    """Yield the overlay of a run of plate frames."""
+    if frames != FrameRange.span(frames.first, frames.last):
+        raise DataError("must be one run without gaps", where=f"frames '{frames}'")
+    start, stop = tracked.take.index_of(frames.first), tracked.take.index_of(frames.last) + 1
+    overlay = tracked.overlay
+    for index, plate in enumerate(tracked.source.iterate(start, stop), start=start):
+        yield drawn_frame(overlay, plate, index)
+        progress(STAGE, index + 1 - start, stop - start)
+
+
+def _label(tracked: Take, take: Path | str, clip: Path | str) -> Label:
+    return Label(
+        is_plate_kept=True,
+        is_by_network=False,
+        description="A working picture: a tracked face model and measurements drawn over filmed frames.",
+        plate=Path(clip) if Path(clip).is_file() else None,
+        consent_sha256=tracked.consent_sha256,
+        inputs_sha256={"take": sha256_of_file(take)},
+    )
 
 
 def doubts_summary(take: Take) -> str:

@@ -139,7 +139,7 @@ def track_clip(
         return read_take(output)
     if recipe.is_fresh(output, steps, but_for=["smoothing"]) and (before := read_take(output)).measured is not None:
         return _written(smooth(before, smoothing), output, steps)
-    given = _given_points(source, landmarks)
+    given = given_points(source, landmarks)
     source = corrected_source(source, correction)
     if given is None:
         points = detector_named(detector, weights=weights, face=face).detect(source, progress=progress)
@@ -208,7 +208,12 @@ def _with_focal_of(correction: PlateCorrection | None, options: TrackOptions) ->
     return replace(options, focal_px=correction.focal_px)
 
 
-def _given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
+def given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
+    """Return the points of a file, None where none is given.
+
+    Raises:
+        DataError: They are of another clip.
+    """
     if landmarks is None:
         return None
     points = read_landmarks(landmarks)
