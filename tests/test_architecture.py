@@ -28,7 +28,7 @@ ROOMS = {
     "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words
     "dvp_core/trust": ({"data", "video"}, {"numpy", "c2pa", "cryptography"}),
     "dvp_core/evaluate": (
-        {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator"},
+        {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator", "review"},
         {"numpy", "skimage", "matplotlib"},
     ),
     "dvp_core/actor": ({"data"}, {"numpy"}),

@@ -25,6 +25,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "landmarks": ("landmarks", "find", "Find the facial points of a clip"),
     "track": ("track", "track", "Turn a clip into a take: face, pose, expression, gaze, light"),
     "overlay": ("overlay", "overlay", "Draw a take over its plate, as a movie to check the tracking by"),
+    "report": ("report", "report", "Write a page about a take: warnings, curves, pictures"),
     "smooth": ("smooth", "smooth", "Turn a take's dial of smoothing; 0 is what was measured"),
     "transfer": ("transfer", "transfer", "Lay one take's performance over another's person"),
     "edit": ("edit", "edit", "Apply keyed curves to a take"),

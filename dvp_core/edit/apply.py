@@ -22,6 +22,7 @@ from dvp_core.maths.rotations import (
     quaternion_wxyz_from_matrix,
     rotation_from_yaw_pitch_roll,
     unwrapped_quaternions,
+    yaw_pitch_roll_rad,
 )
 
 _ANGLES = ("yaw", "pitch", "roll")
@@ -124,12 +125,3 @@ def _with_turn(take: Take, curve: Curve, name: str, acts: np.ndarray, values: np
 def _rotations(angles_rad: np.ndarray) -> np.ndarray:
     """Return (N, 3, 3) rotations of yaw, pitch, roll (N, 3)."""
     return np.stack([rotation_from_yaw_pitch_roll(*angles) for angles in angles_rad])
-
-
-def yaw_pitch_roll_rad(rotation: np.ndarray) -> np.ndarray:
-    """Return yaw, pitch, roll (..., 3) of rotations (..., 3, 3), the inverse of `rotation_from_yaw_pitch_roll`."""
-    forward = rotation[..., :, 2]
-    yaw = np.arctan2(forward[..., 0], forward[..., 2])
-    pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
-    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 1, 1])
-    return np.stack([yaw, pitch, roll], axis=-1)

@@ -11,7 +11,7 @@ from dvp_core.data.measurement import Measurement
 from dvp_core.data.take import Take
 from dvp_core.edit.smoothing import shots_of
 from dvp_core.maths.frames import relative_to_facing
-from dvp_core.maths.rotations import matrix_from_quaternion_wxyz, rotation_vector_from_matrix
+from dvp_core.maths.rotations import matrix_from_quaternion_wxyz, rotation_vector_from_matrix, yaw_pitch_roll_rad
 
 _LOWEST_SHARE = 0.9
 _LARGEST_USUAL = 3.0
@@ -48,8 +48,7 @@ class Evidence:
     @cached_property
     def yaw_rad(self) -> np.ndarray:
         """(F,) how far the face is turned away from the camera's axis, positive to the subject's left."""
-        ahead = relative_to_facing(self.take.head_rotation_wxyz)[:, :, 2]
-        return np.arctan2(ahead[:, 0], ahead[:, 2])
+        return yaw_pitch_roll_rad(relative_to_facing(self.take.head_rotation_wxyz))[:, 0]
 
     @cached_property
     def is_open(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a person looks at after tracking: what is doubtful in a few lines, and the overlay movie."""
+"""What a person looks at after tracking: what is doubtful in a few lines, the overlay movie, the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from dvp_core.data.clip import FrameSource
 from dvp_core.data.doubt import Doubt, doubtful_frames, gravest_first
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import sha256_of_file
+from dvp_core.data.files import sha256_of_file, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress, no_progress
@@ -23,11 +23,21 @@ from dvp_core.pipeline.clips import cut_to_take
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
 from dvp_core.pipeline.track import given_points
-from dvp_core.review import Overlay, drawn_frame, overlay_of
+from dvp_core.review import (
+    FramePicture,
+    Overlay,
+    drawn_frame,
+    drawn_plate,
+    frames_to_show,
+    overlay_of,
+    report_page,
+    resized,
+)
 from dvp_core.trust import Label, publish_movie
 from dvp_core.video import EncodeOptions, open_clip
 
-STAGE = "overlay"
+OVERLAY_STAGE, REPORT_STAGE = "overlay", "report"
+REPORT_NAME = "index.html"
 OVERLAY_ENCODING = EncodeOptions(crf=20, preset="veryfast")
 _MOST_LINES = 8
 
@@ -126,7 +136,7 @@ def overlay_movie(
     settings = {"frames": None if frames is None else str(frames), "plate": tracked.plate}
     steps = recipe.recipe_of("overlay", inputs, settings)
     if recipe.is_fresh(output, steps):
-        progress(STAGE, 1, 1)
+        progress(OVERLAY_STAGE, 1, 1)
         return Path(output)
     publish_movie(
         output,
@@ -148,7 +158,7 @@ def _overlay_frames(tracked: TrackedClip, frames: FrameRange, progress: Progress
     overlay = tracked.overlay
     for index, plate in enumerate(tracked.source.iterate(start, stop), start=start):
         yield drawn_frame(overlay, plate, index)
-        progress(STAGE, index + 1 - start, stop - start)
+        progress(OVERLAY_STAGE, index + 1 - start, stop - start)
 
 
 def _label(tracked: Take, take: Path | str, clip: Path | str) -> Label:
@@ -160,6 +170,115 @@ def _label(tracked: Take, take: Path | str, clip: Path | str) -> Label:
         consent_sha256=tracked.consent_sha256,
         inputs_sha256={"take": sha256_of_file(take)},
     )
+
+
+def write_report(
+    take: Path | str,
+    clip: Path | str,
+    folder: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    face_model: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Write the report of a take as one `index.html` with everything inside, and return its path.
+
+    Args:
+        take: The `*.take`.
+        clip: The clip it was tracked from.
+        folder: Where `index.html` shall stand.
+        landmarks: See `open_tracked_clip`, as for the next three.
+        face_model: See there.
+        lens: See there.
+        pixel_aspect: See there.
+        progress: Told after every picture.
+
+    Raises:
+        DataError: The files do not belong together, or the folder cannot be written.
+    """
+    tracked = open_tracked_clip(
+        take, clip, landmarks=landmarks, face_model=face_model, lens=lens, pixel_aspect=pixel_aspect
+    )
+    overlay, pictures = tracked.overlay, []
+    chosen = frames_to_show(tracked.take, tracked.doubts)
+    for frame, why in chosen.items():
+        index = tracked.take.index_of(frame)
+        plate = tracked.source.read(index)
+        shown = drawn_plate(overlay, plate, index)
+        pictures.append(FramePicture(frame, resized(plate, overlay.camera), shown, why))
+        progress(REPORT_STAGE, len(pictures), len(chosen) + 1)
+    content = report_page(tracked.take, tracked.doubts, pictures, _options_told(take))
+    path = Path(folder) / REPORT_NAME
+    write_bytes_atomically(path, content.encode())
+    progress(REPORT_STAGE, len(chosen) + 1, len(chosen) + 1)
+    return path
+
+
+def _options_told(take: Path | str) -> dict[str, str]:
+    """Return the recipe beside a take as names and values; nothing where there is none."""
+    steps = recipe.recorded(take)
+    if steps is None:
+        return {}
+    settings = dict(steps["settings"])
+    options = settings.pop("options", None) or {}
+    inputs = {f"{name} (SHA-256)": sha256[:12] for name, sha256 in steps["inputs_sha256"].items() if sha256}
+    told = {"made by": f"dvp {steps['arrow']}, version {steps['version']}", **settings, **_flat(options), **inputs}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def _flat(options: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested options as one level of dotted names."""
+    flat: dict[str, object] = {}
+    for name, value in options.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def review_tracking(
+    take: Path | str,
+    clip: Path | str,
+    *,
+    overlay: Path | str | None = None,
+    report: Path | str | None = None,
+    landmarks: Path | str | None = None,
+    face_model: Path | str | None = None,
+    lens: Path | str | None = None,
+    pixel_aspect: Fraction | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, str]:
+    """Make what is asked for of a take that was just tracked, and return the paths by name.
+
+    Args:
+        take: The `*.take`.
+        clip: The clip it was tracked from.
+        overlay: The movie to write; see `overlay_movie`.
+        report: The folder to write; see `write_report`.
+        landmarks: See `open_tracked_clip`, as for the next three.
+        face_model: See there.
+        lens: See there.
+        pixel_aspect: See there.
+        progress: Told as the work goes on.
+    """
+    made = {}
+    for name, make, output in (("overlay", overlay_movie, overlay), ("report", write_report, report)):
+        if output is not None:
+            path = make(
+                take,
+                clip,
+                output,
+                landmarks=landmarks,
+                face_model=face_model,
+                lens=lens,
+                pixel_aspect=pixel_aspect,
+                progress=progress,
+            )
+            made[name] = str(path)
+    return made
 
 
 def doubts_summary(take: Take) -> str:
