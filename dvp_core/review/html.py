@@ -15,7 +15,7 @@ _STYLE = """
 body{font:15px/1.45 sans-serif;max-width:1180px;margin:1.5em auto;padding:0 1em;color:#222;background:#fff}
 h1{font-size:1.5em;margin:0 0 .2em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid #ddd}
 table{border-collapse:collapse;margin:.4em 0}th,td{padding:.25em .7em;text-align:left;vertical-align:top}
-tr+tr td,tr+tr th{border-top:1px solid #eee}th{font-weight:600}td.number{text-align:right}
+tr+tr td,tr+tr th{border-top:1px solid #eee}th{font-weight:600;white-space:nowrap}td.number{text-align:right}
 img,svg{max-width:100%;height:auto}figure{display:inline-block;margin:.3em .8em .8em 0;vertical-align:top}
 figcaption{color:#555;font-size:.9em;max-width:56em}
 .bad{background:#fde3e1}.look{background:#fdf3d8}.note{background:#f3f5f7}.fine{background:#e4f5e6}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from dvp_core.data.camera import Camera
@@ -21,6 +22,7 @@ _AMBIENT, _FROM_FRONT = 0.5, 1.3
 _GROUND = 0.12
 _GREY = 0.55
 _FILLED = 0.92
+_FINER = 3  # drawn at that many times the size, so that edges are soft
 
 
 def portraits(take: Take, *, size_px: int = 340) -> tuple[np.ndarray, np.ndarray]:
@@ -49,10 +51,12 @@ def _seen(take: Take, reflectance: np.ndarray, yaw_rad: float, size_px: int) -> 
     extent_m = float(np.linalg.norm(np.ptp(face.vertices, axis=0)[[0, 1]])) / np.sqrt(2.0)
     rotation = OPENGL_CAMERA_FROM_CAMERA @ rotation_from_yaw_pitch_roll(yaw_rad, 0.0, 0.0)
     vertices = (face.vertices - middle) @ rotation.T + np.array([0.0, 0.0, _DISTANCE_M])
-    camera = Camera.centered(_FILLED * size_px * _DISTANCE_M / (1.2 * extent_m), size_px, size_px)
+    drawn_px = _FINER * size_px
+    camera = Camera.centered(_FILLED * drawn_px * _DISTANCE_M / (1.2 * extent_m), drawn_px, drawn_px)
     surface = see_surface(vertices, face.triangles, camera)
     light = ambient_light(_AMBIENT)
     light[2] = -_FROM_FRONT  # along -z: out of the picture, where the viewer is
     linear = color_image(surface, vertices, face.triangles, reflectance, light)
     linear[~surface.is_covered] = _GROUND
-    return np.rint(255 * np.clip(srgb_encode(linear), 0.0, 1.0)).astype(np.uint8)
+    picture = np.rint(255 * np.clip(srgb_encode(linear), 0.0, 1.0)).astype(np.uint8)
+    return cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA)

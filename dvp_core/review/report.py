@@ -15,6 +15,7 @@ from dvp_core.review.portrait import SIDES, portraits
 from dvp_core.review.svg import panel_svg
 
 MOST_PICTURES = 6
+_APART_S = 0.5
 _FULL_FRAME_MM = 36.0
 _MOST_WARNINGS = 60
 
@@ -48,10 +49,12 @@ def frames_to_show(take: Take, doubts: Sequence[Doubt]) -> dict[int, str]:
         if doubt.severity != "note" and len(chosen) < MOST_PICTURES:
             chosen.setdefault(_worst_frame(take, doubt), f"{doubt.reason}. {doubt.remedy}.")
     error = np.where(take.is_tracked, take.landmark_error_px, 0.0)
-    for index in np.argsort(-error, kind="stable")[:MOST_PICTURES]:
-        if len(chosen) < MOST_PICTURES and error[index] > 0:
-            why = f"among the largest errors of points, {error[index]:.2f} px"
-            chosen.setdefault(take.clip.start_frame + int(index), why)
+    apart = max(1, round(_APART_S * float(take.clip.fps)))
+    for index in np.argsort(-error, kind="stable"):
+        frame = take.clip.start_frame + int(index)
+        is_far = all(abs(frame - other) >= apart for other in chosen)
+        if len(chosen) < MOST_PICTURES and error[index] > 0 and is_far:
+            chosen[frame] = f"among the largest errors of points, {error[index]:.2f} px"
     return dict(sorted(chosen.items()))
 
 
@@ -111,7 +114,9 @@ def _verdict(take: Take, doubts: Sequence[Doubt]) -> Markup:
     if not doubtful:
         return element("p", f"Nothing doubtful in {take.frame_count} frames.", kind="verdict fine")
     bad = len(doubtful_frames(doubt for doubt in doubts if doubt.severity == "bad"))
-    text = f"{doubtful} of {take.frame_count} frames are worth a look, {bad} of them not to be used as they are."
+    text = f"{doubtful} of {take.frame_count} frames are worth a look."
+    if bad:
+        text = f"{doubtful} of {take.frame_count} frames are doubtful, {bad} of them not to be used as they are."
     return element("p", text, kind=f"verdict {'bad' if bad else 'look'}")
 
 

@@ -13,11 +13,15 @@ from dvp_core.cli.main import run
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, write_landmarks
-from dvp_core.data.take import write_take
+from dvp_core.data.lens import LensDistortion, write_lens
+from dvp_core.data.take import read_take, write_take
+from dvp_core.maths.lens import PlateCorrection
+from dvp_core.pipeline import track as tracking
+from dvp_core.pipeline.recipe import recipe_of, record
 from dvp_core.pipeline.review import doubts_summary, overlay_movie
 from dvp_core.pipeline.track import tracking_figures
 from dvp_core.trust import verify
-from dvp_core.video import open_clip, write_png
+from dvp_core.video import open_clip, undistorted, write_png
 
 
 def lost_in(take, *indices):
@@ -103,3 +107,46 @@ def test_files_that_do_not_belong_together_are_refused(shot, tiny_take):
         overlay_movie(shot / "a.take", shot / "plate", shot / "o.mp4", frames=FrameRange.parse("101,103"))
     with pytest.raises(DataError, match="cannot stand"):
         overlay_movie(shot / "a.take", shot / "plate", shot / "o.gif")
+
+
+def test_a_report_is_written_from_words_with_the_recipe_of_its_take(shot, capsys):
+    steps = recipe_of("track", {"landmarks": shot / "p.npz"}, {"options": {"prior": {"sigma": 0.12}}, "face": 0})
+    record(shot / "a.take", steps)
+    words = ["report", str(shot / "a.take"), "--clip", str(shot / "plate"), "-o", str(shot / "r"), "--json"]
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"report": str(shot / "r" / "index.html")}
+    assert [path.name for path in (shot / "r").iterdir()] == ["index.html"]
+    text = (shot / "r" / "index.html").read_text()
+    assert "prior.sigma" in text
+    assert "Frame 103: no face was found" in text
+    write_take(shot / "a.take", replace(read_take(shot / "a.take"), subject="another"))
+    assert run(words) == 0
+    assert "No recipe stands beside the take" in (shot / "r" / "index.html").read_text()
+
+
+def test_tracking_makes_overlay_and_report_where_asked(shot, tiny_take, monkeypatch, capsys):
+    def stand_in(source, *_arguments, **_options):
+        return replace(tiny_take, clip=source.clip)
+
+    monkeypatch.setattr(tracking, "track", stand_in)
+    words = ["track", str(shot / "plate"), "-o", str(shot / "b.take"), "--landmarks", str(shot / "p.npz")]
+    words += ["--fps", "25", "--overlay", str(shot / "b.mp4"), "--report", str(shot / "b"), "--json"]
+    assert run(words) == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out.splitlines()[-1])
+    assert said["overlay"] == str(shot / "b.mp4")
+    assert said["report"] == str(shot / "b" / "index.html")
+    assert open_clip(shot / "b.mp4").clip.frame_count == 6
+    assert captured.err.endswith(doubts_summary(read_take(shot / "b.take")))
+    assert "made by" in (shot / "b" / "index.html").read_text()
+
+
+def test_an_overlay_of_an_undistorted_plate_wants_its_lens(shot, tiny_take):
+    lens = LensDistortion((96, 64), (120.0, 120.0), (48.0, 32.0), -0.05)
+    write_lens(shot / "lens.json", lens)
+    plate = undistorted(open_clip(shot / "plate", fps=Fraction(25)), PlateCorrection(lens, Fraction(1), (96, 64)))
+    write_take(shot / "a.take", replace(tiny_take, clip=plate.clip))
+    with pytest.raises(DataError, match="--lens"):
+        overlay_movie(shot / "a.take", shot / "plate", shot / "o.mp4")
+    overlay_movie(shot / "a.take", shot / "plate", shot / "o.mp4", lens=shot / "lens.json", landmarks=shot / "p.npz")
+    assert open_clip(shot / "o.mp4").clip.frame_count == 6
