@@ -170,8 +170,9 @@ def head_jumps(evidence: Evidence) -> list[Finding]:
         shift_limit = np.maximum(shift_limit, _JUMP_SIGMAS * np.linalg.norm(measured.translation_sigma_m, axis=1))
 
     def reason(run: slice) -> str:
-        degrees, centimetres = np.degrees(turn[run].max()), 100 * shift[run].max()
-        return f"the head jumps by {degrees:.1f} degrees and {centimetres:.1f} cm against the frames beside"
+        turned = f"by {np.degrees(turn[run].max()):.1f} degrees" if (turn > turn_limit)[run].any() else ""
+        shifted = f"by {100 * shift[run].max():.1f} cm" if (shift > shift_limit)[run].any() else ""
+        return f"the head jumps {' and '.join(filter(None, (turned, shifted)))} against the frames beside"
 
     remedy = (
         "Step through the frames in the overlay; where the plate's head does not jump, delete the key and interpolate"
