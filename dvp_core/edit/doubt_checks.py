@@ -255,7 +255,7 @@ def eyes_astray(evidence: Evidence) -> list[Finding]:
     def reason(run: slice) -> str:
         return f"the eyes' directions differ by {np.degrees(np.median(apart[run])):.0f} degrees in the median"
 
-    irises = "Give points with irises (MediaPipe's 478), or key one eye's gaze and copy it to the other"
+    irises = "Key the right eye of the two and copy it; 68 points have no irises and tell little: give MediaPipe's 478"
     shadows = "Compare the rays with the plate: glasses, lashes and shadows pass for an iris"
     text = "an eye is turned as far as the model lets it"
     return [
