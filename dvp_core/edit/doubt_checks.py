@@ -255,7 +255,9 @@ def eyes_astray(evidence: Evidence) -> list[Finding]:
     def reason(run: slice) -> str:
         return f"the eyes' directions differ by {np.degrees(np.median(apart[run])):.0f} degrees in the median"
 
-    irises = "Key the right eye of the two and copy it; 68 points have no irises and tell little: give MediaPipe's 478"
+    irises = (
+        "Key the better eye and copy it to the other; 68 points have no irises and tell little: give MediaPipe's 478"
+    )
     shadows = "Compare the rays with the plate: glasses, lashes and shadows pass for an iris"
     text = "an eye is turned as far as the model lets it"
     return [

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dvp_core.data.doubt import DoubtChannel
 from dvp_core.data.take import Take
 from dvp_core.maths.frames import relative_to_facing
 from dvp_core.maths.rotations import yaw_pitch_roll_rad
 
 _EXPRESSION_COUNT = 6
+_ERRORS: frozenset[DoubtChannel] = frozenset({"face", "points", "picture", "shot"})
+_HEAD: frozenset[DoubtChannel] = frozenset({"face", "points", "picture", "shot", "head"})
+_EXPRESSION: frozenset[DoubtChannel] = frozenset({"face", "points", "picture", "shot", "expression"})
+_GAZE: frozenset[DoubtChannel] = frozenset({"face", "gaze"})
 
 
 @dataclass(frozen=True)
@@ -37,22 +42,26 @@ class Panel:
     Attributes:
         title: What they are, with the unit.
         curves: At least one.
+        channels: Doubts of these channels concern it.
     """
 
     title: str
     curves: tuple[Curve, ...]
+    channels: frozenset[DoubtChannel]
 
 
 def panels_of(take: Take) -> tuple[Panel, ...]:
     """Return head, expressions that move most, gaze and errors of a take over time."""
+    points = Curve("points", take.landmark_error_px.astype(np.float64))
+    colours = Curve("colours", take.photometric_error.astype(np.float64))
     return (
-        Panel("head rotation, degrees", _rotation(take)),
-        Panel("head translation from its median, cm", _translation(take)),
-        *(Panel(f"expression {curve.name}, 0 to 1", (curve,)) for curve in _expressions(take)),
-        Panel("gaze to the subject's left, degrees", _gaze(take, 0)),
-        Panel("gaze up, degrees", _gaze(take, 1)),
-        Panel("error of points, px", (Curve("points", take.landmark_error_px.astype(np.float64)),)),
-        Panel("error of colours, 0 to 1", (Curve("colours", take.photometric_error.astype(np.float64)),)),
+        Panel("head rotation, degrees", _rotation(take), _HEAD),
+        Panel("head translation from its median, cm", _translation(take), _HEAD),
+        *(Panel(f"expression {curve.name}, 0 to 1", (curve,), _EXPRESSION) for curve in _expressions(take)),
+        Panel("gaze to the subject's left, degrees", _gaze(take, 0), _GAZE),
+        Panel("gaze up, degrees", _gaze(take, 1), _GAZE),
+        Panel("error of points, px", (points,), _ERRORS),
+        Panel("error of colours, 0 to 1", (colours,), _ERRORS),
     )
 
 

@@ -46,11 +46,11 @@ def panel_svg(panel: Panel, take: Take, doubts: Sequence[Doubt]) -> Markup:
     Args:
         panel: The curves.
         take: Whose they are.
-        doubts: Runs to shade; the reason shows where the mouse rests.
+        doubts: What is doubtful; runs that concern the panel are shaded, and say why where the mouse rests.
     """
     axes = _axes_of(panel, take)
     parts = [
-        *(_shade(doubt, take, axes) for doubt in reversed(gravest_first(doubts)) if doubt.severity != "note"),
+        *(_shade(doubt, take, axes) for doubt in reversed(gravest_first(doubts)) if _concerns(doubt, panel)),
         *_ticks(axes),
         *(_cut(frame, axes) for frame in take.shot_starts),
         *(part for curve, colour in zip(panel.curves, _COLOURS, strict=False) for part in _drawn(curve, axes, colour)),
@@ -60,6 +60,10 @@ def panel_svg(panel: Panel, take: Take, doubts: Sequence[Doubt]) -> Markup:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" '
         f'font-family="sans-serif" font-size="11" role="img">{"".join(parts)}</svg>'
     )
+
+
+def _concerns(doubt: Doubt, panel: Panel) -> bool:
+    return doubt.severity != "note" and doubt.channel in panel.channels
 
 
 def _axes_of(panel: Panel, take: Take) -> _Axes:
@@ -108,7 +112,7 @@ def _round_steps(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round numbers from low to high."""
     raw = max(high - low, _EMPTY_SPAN) / count
     unit = 10.0 ** np.floor(np.log10(raw))
-    step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= raw)
+    step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= raw)
     return [round(float(number * step), 9) for number in range(int(np.ceil(low / step)), int(high / step) + 1)]
 
 

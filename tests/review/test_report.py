@@ -21,6 +21,7 @@ from dvp_core.review.svg import panel_svg
 
 EVIL = '<script>alert("x")</script> & co'
 VOID = {"meta", "img"}
+HEAD = frozenset({"head"})
 
 
 class Reader(HTMLParser):
@@ -133,8 +134,11 @@ def test_panels_show_degrees_and_centimetres_as_they_are(measured_take):
 
 def test_a_panel_places_curves_shades_and_cuts(actor_take):
     take = replace(actor_take, shot_starts=(actor_take.clip.start_frame + 150,))
+    elsewhere = replace(doubt_at(take, 250, 260), channel="gaze")
     curve = Curve("ramp", np.linspace(0, 1, 300), np.linspace(0, 1, 300), np.full(300, 0.1))
-    text = panel_svg(Panel("a <b>", (curve,)), take, [doubt_at(take, 100, 199), doubt_at(take, 0, 9, "note")]).text
+    text = panel_svg(
+        Panel("a <b>", (curve,), HEAD), take, [doubt_at(take, 100, 199), doubt_at(take, 0, 9, "note"), elsewhere]
+    ).text
     lines = re.findall(r'<polyline points="([^"]+)"', text)
     assert len(lines) == 2
     places = np.array([place.split(",") for place in lines[1].split()], float)
@@ -156,7 +160,7 @@ def test_a_long_take_is_thinned_and_keeps_its_peaks(actor_take):
     take = replace(actor_take, clip=clip, head_rotation_wxyz=np.tile([1.0, 0, 0, 0], (count, 1)))
     values = np.zeros(count)
     values[12_345] = 1.0
-    text = panel_svg(Panel("a peak", (Curve("peak", values),)), take, []).text
+    text = panel_svg(Panel("a peak", (Curve("peak", values),), HEAD), take, []).text
     (line,) = re.findall(r'<polyline points="([^"]+)"', text)
     places = np.array([place.split(",") for place in line.split()], float)
     assert len(places) <= 1500
@@ -172,7 +176,7 @@ def test_flat_curves_and_single_frames_are_drawn(actor_take):
         head_rotation_wxyz=actor_take.head_rotation_wxyz[:1],
         shot_starts=(),
     )
-    text = panel_svg(Panel("one", (Curve("one", np.zeros(1)),)), take, []).text
+    text = panel_svg(Panel("one", (Curve("one", np.zeros(1)),), HEAD), take, []).text
     assert "nan" not in text
     assert "inf" not in text
 
