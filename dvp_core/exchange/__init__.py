@@ -1,19 +1,24 @@
 """Performances and faces come in and go out in the formats that animators' other tools use."""
 
-from dvp_core.exchange.live_link import LiveLinkOptions, read_live_link
+from dvp_core.exchange.coefficients import read_names
+from dvp_core.exchange.live_link import read_live_link
 from dvp_core.exchange.live_link_out import write_live_link
 from dvp_core.exchange.of_take import performance_of
 from dvp_core.exchange.onto_take import Mapping, onto_take
-from dvp_core.exchange.performance import Performance, Reading, in_order
+from dvp_core.exchange.performance import Flip, Performance, Reading, ReadingOptions, in_order
+from dvp_core.exchange.reading import read_performance
 
 __all__ = [
-    "LiveLinkOptions",
+    "Flip",
     "Mapping",
     "Performance",
     "Reading",
+    "ReadingOptions",
     "in_order",
     "onto_take",
     "performance_of",
     "read_live_link",
+    "read_names",
+    "read_performance",
     "write_live_link",
 ]

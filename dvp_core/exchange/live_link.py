@@ -6,17 +6,15 @@ the format, and what is assumed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.exchange.angles import gaze_from_angles, head_rotation_from_angles
 from dvp_core.exchange.live_link_columns import ANGLES, FLIP_OF_ANGLE
-from dvp_core.exchange.performance import Performance, Reading
+from dvp_core.exchange.performance import Performance, Reading, ReadingOptions
 from dvp_core.exchange.table import Table, read_table
 from dvp_core.exchange.timecode import (
     clock_seconds,
@@ -29,24 +27,6 @@ from dvp_core.face.expression_names import ARKIT_52, SPLIT_NAMES, canonical_name
 
 KIND = "Live Link Face CSV"
 USUAL_FPS = Fraction(60)
-Flip = Literal["head_yaw", "head_pitch", "head_roll", "eye_yaw", "eye_pitch"]
-
-
-@dataclass(frozen=True)
-class LiveLinkOptions:
-    """What a file does not say of itself.
-
-    Attributes:
-        fps: The recorder's rate; told from the timecodes where None.
-        is_drop_frame: How its timecodes count; as they are written where None.
-        is_degrees: Whether angles are degrees; told from their size where None (the app writes radians).
-        flips: Angles whose sign is turned, for files of tools that do not follow the app.
-    """
-
-    fps: Fraction | None = None
-    is_drop_frame: bool | None = None
-    is_degrees: bool | None = None
-    flips: tuple[Flip, ...] = ()
 
 
 def is_live_link(table: Table) -> bool:
@@ -55,16 +35,16 @@ def is_live_link(table: Table) -> bool:
     return "timecode" in names and any(name.lower() in names for name in ARKIT_52)
 
 
-def read_live_link(path: Path | str, options: LiveLinkOptions | None = None) -> Reading:
+def read_live_link(path: Path | str, options: ReadingOptions | None = None) -> Reading:
     """Read a Live Link Face CSV. Rows without values are kept as samples without values.
 
     Raises:
         DataError: No such file, no table, no timecode or no shape among its columns, or a cell that is no number.
     """
-    return live_link_performance(read_table(path), options or LiveLinkOptions())
+    return live_link_performance(read_table(path), options or ReadingOptions())
 
 
-def live_link_performance(table: Table, options: LiveLinkOptions) -> Reading:
+def live_link_performance(table: Table, options: ReadingOptions) -> Reading:
     """Return the performance of a table; see `read_live_link`."""
     column_of = {name.lower(): name for name in table.names if name}
     if "timecode" not in column_of:
@@ -118,7 +98,7 @@ def _shape_columns(table: Table) -> dict[str, str]:
     return found
 
 
-def _times(texts: list[str], options: LiveLinkOptions, path: Path) -> tuple[np.ndarray, Fraction, list[str]]:
+def _times(texts: list[str], options: ReadingOptions, path: Path) -> tuple[np.ndarray, Fraction, list[str]]:
     """Return seconds (S,), the rate and what was assumed of it."""
     if not texts:
         raise DataError("holds no timecode", where=path, remedy="Check that the recording is not empty")
@@ -139,7 +119,7 @@ def _times(texts: list[str], options: LiveLinkOptions, path: Path) -> tuple[np.n
 
 
 def _angles(
-    table: Table, column_of: dict[str, str], options: LiveLinkOptions, notes: list[str]
+    table: Table, column_of: dict[str, str], options: ReadingOptions, notes: list[str]
 ) -> dict[str, np.ndarray]:
     """Return the angles (S,) in radians that the table has, by their column's name in small letters."""
     names = [name.lower() for name in ANGLES if name.lower() in column_of]

@@ -30,4 +30,4 @@ FLIP_OF_ANGLE: dict[str, str] = {
     for turn in ("Yaw", "Pitch", "Roll")
     if name.endswith(turn)
 }
-"""Which sign of `LiveLinkOptions.flips` turns which column, by the column's name in small letters."""
+"""Which sign of `ReadingOptions.flips` turns which column, by the column's name in small letters."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from dvp_core.data.take import Take
 from dvp_core.exchange.performance import Performance
-from dvp_core.maths.frames import relative_to_facing
+from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA, relative_to_facing
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
 
 
@@ -18,7 +18,7 @@ def performance_of(take: Take) -> Performance:
         expression_names=take.expression_names,
         expression=take.expression.astype(np.float64),
         head_rotation_wxyz=unwrapped_quaternions(turns),
-        head_translation_m=take.head_translation_m.astype(np.float64) * np.array([1.0, -1.0, -1.0]),
+        head_translation_m=take.head_translation_m.astype(np.float64) @ OPENGL_CAMERA_FROM_CAMERA.T,
         gaze_rad=take.gaze_rad.astype(np.float64),
         fps=take.clip.fps,
     )

@@ -17,7 +17,7 @@ from dvp_core.data.take import Take
 from dvp_core.edit.channels import CHANNELS, Channel, checked_channels, expression_mapping
 from dvp_core.edit.resampling import BLEND_OUT_S
 from dvp_core.exchange.performance import Performance, Tidying, in_order
-from dvp_core.maths.frames import facing_camera_rotation_wxyz
+from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA, facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, normalized, slerp, unwrapped_quaternions
 
 GAP_S = 0.2
@@ -154,7 +154,7 @@ class _Parts:
             moved = _values_at(self.moments, self.performance.times_s, shifts - np.median(shifts[known], axis=0))
             own = self.take.head_translation_m.astype(np.float64)
             usual = np.median(own, axis=0)
-            place = usual + moved * np.array([1.0, -1.0, -1.0])
+            place = usual + moved @ OPENGL_CAMERA_FROM_CAMERA
             changed["head_translation_m"] = own + self.weight[:, None] * (place - own)
         return changed
 

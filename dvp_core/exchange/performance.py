@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
@@ -70,6 +71,28 @@ class Performance:
     def chosen(self, rows: np.ndarray) -> Performance:
         """Return the samples that `rows` (indices or flags) picks, in that order."""
         return replace(self, times_s=self.times_s[rows], **{name: part[rows] for name, part in self.channels().items()})
+
+
+Flip = Literal["head_yaw", "head_pitch", "head_roll", "eye_yaw", "eye_pitch"]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What a file does not say of itself.
+
+    Attributes:
+        fps: The recorder's rate; told from the file where None.
+        is_drop_frame: How its timecodes count; as they are written where None.
+        is_degrees: Whether Live Link angles are degrees; told from their size where None (the app writes radians).
+        flips: Live Link angles whose sign is turned, for files of tools that do not follow the app.
+        names: Names of the columns, for a table without a first line of names and for arrays without names.
+    """
+
+    fps: Fraction | None = None
+    is_drop_frame: bool | None = None
+    is_degrees: bool | None = None
+    flips: tuple[Flip, ...] = ()
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +46,19 @@ class Table:
         """
         return np.array([self._number(text, name, row) for row, text in enumerate(self.text(name))], dtype=np.float64)
 
+    def numbers_or_none(self, name: str) -> np.ndarray | None:
+        """Return a column as `numbers` does, None where no cell of it is a number."""
+        if any(self._is_number(text) for text in self.text(name)):
+            return self.numbers(name)
+        return None
+
+    def _is_number(self, text: str) -> bool:
+        try:
+            float(text.replace(",", ".") if self.has_decimal_comma else text)
+        except ValueError:
+            return False
+        return True
+
     def _number(self, text: str, name: str, row: int) -> float:
         if text.lower() in _MISSING:
             return np.nan
@@ -61,7 +73,7 @@ class Table:
 
 
 def read_table(path: Path | str, *, names: tuple[str, ...] | None = None) -> Table:
-    """Read a table separated by commas, semicolons or tabs.
+    """Read a table separated by commas, semicolons, tabs or, where the first line has none of these, spaces.
 
     Args:
         path: The file, in UTF-8.
@@ -74,14 +86,14 @@ def read_table(path: Path | str, *, names: tuple[str, ...] | None = None) -> Tab
     first = next((line for line in lines if line.strip()), "")
     if not first:
         raise DataError("is empty", where=path)
-    delimiter = max(",;\t", key=first.count) if any(mark in first for mark in ",;\t") else ","
+    delimiter = max(",;\t", key=first.count) if any(mark in first for mark in ",;\t") else " "
     try:
-        reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+        reader = csv.reader((line.strip(" ") for line in lines), delimiter=delimiter, skipinitialspace=True)
         cells = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise DataError(f"is no table ({error})", where=path) from error
     header = [name.strip() for name in cells[0][1]] if names is None else list(names)
-    while header and not header[-1]:
+    while names is None and header and not header[-1]:
         header.pop()
     _check_header(header, path)
     body = cells[1:] if names is None else cells

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dvp_core.data.errors import DataError
-from dvp_core.exchange import LiveLinkOptions, onto_take, performance_of, read_live_link, write_live_link
+from dvp_core.exchange import ReadingOptions, onto_take, performance_of, read_live_link, write_live_link
 from dvp_core.exchange.angles import angles_from_head_rotation
 from dvp_core.exchange.live_link_columns import ANGLES, SHAPES
 from dvp_core.face.expression_names import ARKIT_52
@@ -99,7 +99,7 @@ def test_a_source_of_59_94_lands_on_the_frames_of_24(tmp_path, make_take):
     frames = range(200)
     times = [f"10:00:{frame // 60:02d}:{frame % 60:02d}.000" for frame in frames]
     small_file(tmp_path / "a.csv", times, CheekPuff=[float(frame / fps) for frame in frames])
-    reading = read_live_link(tmp_path / "a.csv", LiveLinkOptions(fps=fps))
+    reading = read_live_link(tmp_path / "a.csv", ReadingOptions(fps=fps))
     take = make_take(fps=Fraction(24))
     result, _ = onto_take(reading.performance, take)
     np.testing.assert_allclose(
@@ -144,7 +144,7 @@ def test_degrees_are_told_by_their_size(tmp_path):
     assert any("degrees" in note for note in reading.notes)
     yaw = np.degrees(angles_from_head_rotation(reading.performance.head_rotation_wxyz)[:, 0])
     np.testing.assert_allclose(yaw, [0, 10, 20], atol=1e-9)
-    flipped = read_live_link(tmp_path / "a.csv", LiveLinkOptions(flips=("head_yaw",))).performance
+    flipped = read_live_link(tmp_path / "a.csv", ReadingOptions(flips=("head_yaw",))).performance
     np.testing.assert_allclose(angles_from_head_rotation(flipped.head_rotation_wxyz)[:, 0], -np.radians([0, 10, 20]))
 
 
@@ -161,7 +161,7 @@ def test_eyes_that_turn_against_their_shapes_are_doubted(tmp_path):
     looks = {"EyeLookOutLeft": [0.1, 0, 0.4], "EyeLookInRight": [0.1, 0, 0.4], "EyeLookInLeft": [0, 0.3, 0]}
     small_file(tmp_path / "a.csv", **eyes, **looks, EyeLookOutRight=[0, 0.3, 0])
     assert not any("eye_yaw" in note for note in read_live_link(tmp_path / "a.csv").notes)
-    turned = read_live_link(tmp_path / "a.csv", LiveLinkOptions(flips=("eye_yaw",)))
+    turned = read_live_link(tmp_path / "a.csv", ReadingOptions(flips=("eye_yaw",)))
     assert any("--flip eye_yaw" in note for note in turned.notes)
 
 
