@@ -4,7 +4,7 @@ from dvp_core.exchange.coefficients import read_names
 from dvp_core.exchange.live_link import read_live_link
 from dvp_core.exchange.live_link_out import write_live_link
 from dvp_core.exchange.of_take import performance_of
-from dvp_core.exchange.onto_take import Mapping, onto_take
+from dvp_core.exchange.onto_take import Mapping, Undriven, onto_take
 from dvp_core.exchange.performance import Flip, Performance, Reading, ReadingOptions, in_order
 from dvp_core.exchange.reading import read_performance
 
@@ -14,6 +14,7 @@ __all__ = [
     "Performance",
     "Reading",
     "ReadingOptions",
+    "Undriven",
     "in_order",
     "onto_take",
     "performance_of",

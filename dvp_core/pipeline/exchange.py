@@ -1,0 +1,154 @@
+"""Recordings of other tools to takes, and takes to files of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.take import Take, read_take, write_take
+from dvp_core.exchange import (
+    Flip,
+    Mapping,
+    Reading,
+    ReadingOptions,
+    Undriven,
+    onto_take,
+    performance_of,
+    read_names,
+    read_performance,
+    write_live_link,
+)
+
+
+@dataclass(frozen=True)
+class ImportedPerformance:
+    """A recording that became a take.
+
+    Attributes:
+        take: What was written.
+        reading: What was read.
+        mapping: What of it reached the take.
+    """
+
+    take: Take
+    reading: Reading
+    mapping: Mapping
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures: what was mapped, and what was not."""
+        performance, tidying = self.reading.performance, self.mapping.tidying
+        return {
+            "kind": self.reading.kind,
+            "fps": None if performance.fps is None else str(performance.fps),
+            "start_timecode": performance.start_timecode,
+            "samples": tidying.sample_count,
+            "samples_without_values": tidying.empty_count,
+            "samples_of_the_same_time": tidying.duplicate_count,
+            "samples_out_of_order": tidying.backward_count,
+            "duration_s": round(self.mapping.duration_s, 4),
+            "gaps_s": [[round(start, 4), round(end, 4)] for start, end in self.mapping.gaps_s],
+            "frame_count": self.mapping.frame_count,
+            "covered_frames": self.mapping.covered_count,
+            "interpolated_frames": self.mapping.interpolated_count,
+            "channels": list(self.mapping.channels),
+            "driven": list(self.mapping.driven_names),
+            "undriven": list(self.mapping.undriven_names),
+            "unused": list(self.mapping.unused_names),
+            "missing": list(self.reading.missing_names),
+            "ignored_columns": list(self.reading.ignored_columns),
+            "notes": list(self.reading.notes),
+        }
+
+    def as_lines(self) -> list[str]:
+        """Return the same for a person: one line a fact, nothing where there is nothing to say."""
+        figures = self.as_json()
+        lines = [
+            f"{figures['kind']}: {figures['samples']} samples over {figures['duration_s']:.2f} s onto "
+            f"{figures['covered_frames']} of {figures['frame_count']} frames; "
+            f"{len(figures['driven'])} expressions and {', '.join(figures['channels'])} driven"
+        ]
+        told = {
+            "samples_without_values": "samples without values",
+            "samples_of_the_same_time": "samples replaced by a later one of the same time",
+            "samples_out_of_order": "samples put in order",
+            "interpolated_frames": "frames interpolated across gaps",
+        }
+        lines += [f"{figures[name]} {words}" for name, words in told.items() if figures[name]]
+        listed = {
+            "unused": "not on this face",
+            "missing": "not in the file",
+            "undriven": "driven by nothing",
+            "ignored_columns": "columns not understood",
+        }
+        lines += [f"{words}: {', '.join(figures[name])}" for name, words in listed.items() if figures[name]]
+        return lines + figures["notes"]
+
+
+def reading_options(
+    *,
+    fps: Fraction | None = None,
+    is_drop_frame: bool | None = None,
+    is_degrees: bool | None = None,
+    flips: tuple[Flip, ...] = (),
+    names: Path | str | None = None,
+) -> ReadingOptions:
+    """Return the options of a reading, the columns' names from a file; see `ReadingOptions`."""
+    columns = None if names is None else read_names(names)
+    return ReadingOptions(fps, is_drop_frame, is_degrees, flips, columns)
+
+
+def import_performance(
+    path: Path | str,
+    take_path: Path | str,
+    output: Path | str,
+    *,
+    options: ReadingOptions | None = None,
+    start_frame: float | None = None,
+    channels: Sequence[str] = ("head", "expression", "gaze"),
+    undriven: Undriven = "keep",
+) -> ImportedPerformance:
+    """Write a take performing what another tool recorded; see `dvp_core.exchange.onto_take`.
+
+    Args:
+        path: The recording: a table (.csv, .tsv, .txt) or arrays (.npz).
+        take_path: The `*.take` whose face, clip and frames it becomes.
+        output: The `*.take` to write.
+        options: What the recording does not say of itself.
+        start_frame: The plate's frame that shows the first sample.
+        channels: Which of head, expression and gaze are laid on.
+        undriven: What expressions do that nothing drives.
+
+    Raises:
+        DataError: The recording cannot be read, or nothing of it fits the take.
+    """
+    reading = read_performance(path, options)
+    try:
+        take, mapping = onto_take(
+            reading.performance, read_take(take_path), start_frame=start_frame, channels=channels, undriven=undriven
+        )
+    except DataError as error:
+        raise DataError(error.what, where=error.where or path, remedy=error.remedy) from error
+    write_take(output, take)
+    return ImportedPerformance(take, reading, mapping)
+
+
+def export_take(path: Path | str, output: Path | str) -> dict[str, Any]:
+    """Write a take as a file of another tool, the kind by the output's ending, and return what was written.
+
+    Raises:
+        DataError: The take cannot be read, the ending names no kind, or the file cannot be written.
+    """
+    suffix = Path(output).suffix.lower()
+    if suffix != ".csv":
+        raise DataError(f"has the ending '{suffix}', which names no kind of file", where=output, remedy="Use .csv")
+    take = read_take(path)
+    written = write_live_link(output, performance_of(take))
+    return {
+        "frame_count": take.frame_count,
+        "left_out": list(written.left_out_names),
+        "written_as_zero": list(written.zero_names),
+    }

@@ -1,0 +1,97 @@
+"""Recordings in and takes out, from words to files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dvp_core.cli.main import run
+from dvp_core.data.take import read_take, write_take
+
+
+@pytest.fixture
+def take_path(tmp_path, tiny_take):
+    write_take(tmp_path / "tiny.take", tiny_take)
+    return tmp_path / "tiny.take"
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """A second of a jaw that opens, at 60 frames a second, with a column nobody knows."""
+    lines = ["Timecode,BlendShapeCount,JawOpen,CheekPuff,Weather"]
+    lines += [f"09:00:00:{frame:02d}.000,61,{frame / 60},0.1,fine" for frame in range(60)]
+    lines += ["09:00:01:00.000,61,1,0.1,fine"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    return tmp_path / "a.csv"
+
+
+def said(capsys):
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_a_recording_becomes_a_source_for_transfers(tmp_path, take_path, recording, tiny_take, capsys):
+    source = tmp_path / "source.take"
+    assert run(["import-performance", str(recording), "--take", str(take_path), "-o", str(source), "--json"]) == 0
+    spoken = capsys.readouterr()
+    figures = json.loads(spoken.out.splitlines()[-1])
+    assert figures["take"] == str(source)
+    assert figures["fps"] == "60"
+    assert figures["driven"] == ["jawOpen"]
+    assert figures["undriven"] == ["mouthSmileLeft"]
+    assert figures["unused"] == ["cheekPuff"]
+    assert figures["ignored_columns"] == ["Weather"]
+    assert figures["covered_frames"] == 6
+    assert "not on this face: cheekPuff" in spoken.err
+    np.testing.assert_allclose(read_take(source).expression[:, 0], np.arange(6) / 25, atol=1e-6)
+    output = tmp_path / "c.take"
+    words = ["transfer", "--source", str(source), "--target", str(take_path), "-o", str(output), "--mode", "absolute"]
+    assert run(words) == 0
+    np.testing.assert_allclose(read_take(output).expression[:, 0], np.arange(6) / 25, atol=1e-6)
+
+
+def test_the_first_sample_falls_on_the_frame_that_is_given(tmp_path, take_path, recording):
+    words = ["import-performance", str(recording), "--take", str(take_path), "-o", str(tmp_path / "b.take")]
+    assert run([*words, "--start", "91", "--undriven", "rest"]) == 0
+    result = read_take(tmp_path / "b.take")
+    np.testing.assert_allclose(result.expression[:, 0], (10 + np.arange(6)) / 25, atol=1e-6)
+    assert not result.expression[:, 1].any()
+
+
+def test_an_export_is_read_back(tmp_path, take_path, tiny_take, capsys):
+    assert run(["export", str(take_path), "-o", str(tmp_path / "a.csv"), "--json"]) == 0
+    assert len(said(capsys)["written_as_zero"]) == 50
+    back = tmp_path / "back.take"
+    words = ["import-performance", str(tmp_path / "a.csv"), "--take", str(take_path), "-o", str(back)]
+    assert run([*words, "--fps", "25"]) == 0
+    np.testing.assert_allclose(read_take(back).expression, tiny_take.expression, atol=1e-6)
+    np.testing.assert_allclose(read_take(back).gaze_rad, tiny_take.gaze_rad, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["import-performance", "{folder}/none.csv"],
+        ["import-performance", "{recording}", "--start", "900"],
+        ["import-performance", "{recording}", "--channels", "gaze"],
+        ["import-performance", "{recording}", "--channels", "ears"],
+        ["import-performance", "{recording}", "--fps", "0"],
+        ["import-performance", "{recording}", "--fps", "24"],
+        ["import-performance", "{recording}", "--names", "{folder}/none.txt"],
+        ["export", "{folder}/none.take"],
+    ],
+)
+def test_what_fails_says_so_and_leaves_the_output_alone(tmp_path, take_path, recording, capsys, words):
+    output = tmp_path / "out.csv"
+    output.write_text("precious")
+    words = [word.format(folder=tmp_path, recording=recording) for word in words]
+    if words[0] == "import-performance":
+        words += ["--take", str(take_path)]
+    assert run([*words, "-o", str(output)]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    assert output.read_text() == "precious"
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_an_ending_that_names_no_kind_is_refused(tmp_path, take_path, capsys):
+    assert run(["export", str(take_path), "-o", str(tmp_path / "a.fbx")]) == 1
+    assert ".fbx" in capsys.readouterr().err
