@@ -1,6 +1,7 @@
 """Performances and faces come in and go out in the formats that animators' other tools use."""
 
 from dvp_core.exchange.coefficients import read_names
+from dvp_core.exchange.gltf import write_glb
 from dvp_core.exchange.live_link import read_live_link
 from dvp_core.exchange.live_link_out import write_live_link
 from dvp_core.exchange.of_take import performance_of
@@ -21,5 +22,6 @@ __all__ = [
     "read_live_link",
     "read_names",
     "read_performance",
+    "write_glb",
     "write_live_link",
 ]

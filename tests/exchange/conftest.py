@@ -1,7 +1,9 @@
 """A take with the ARKit names an importer meets, everything moving."""
 
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from dvp_core.maths.rotations import (
     quaternion_wxyz_from_rotation_vector,
     unwrapped_quaternions,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the readers beside the tests
 
 SPLIT_53 = tuple(
     half for name in ARKIT_52 if name != "tongueOut" for half in SPLIT_NAMES.get(name, (name,))
