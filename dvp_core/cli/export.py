@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from dvp_core.cli.arguments import Input, Output
 from dvp_core.pipeline.exchange import export_take
 
 
-def export(take: Input, output: Output) -> dict[str, Any]:
-    """Write a take for other tools; the ending chooses the kind: .csv is Live Link Face's table.
+def export(take: Input, output: Output, *, face_model: Path | None = None) -> dict[str, Any]:
+    """Write a take for other tools; the ending chooses the kind.
 
     Args:
         take: The `*.take`.
-        output: The file to write.
+        output: A .csv (Live Link Face's table) or .glb (glTF 2.0).
+        face_model: The take's face model, where the take may not carry its face.
     """
-    figures = export_take(take, output)
+    figures = export_take(take, output, face_model=face_model)
     for name in ("left_out", "written_as_zero"):
         if figures.get(name):
             sys.stderr.write(f"{name.replace('_', ' ')}: {', '.join(figures[name])}\n")

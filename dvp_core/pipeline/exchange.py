@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +20,11 @@ from dvp_core.exchange import (
     performance_of,
     read_names,
     read_performance,
+    write_glb,
     write_live_link,
 )
+
+from dvp_core.pipeline.model import load_take
 
 
 @dataclass(frozen=True)
@@ -136,19 +139,51 @@ def import_performance(
     return ImportedPerformance(take, reading, mapping)
 
 
-def export_take(path: Path | str, output: Path | str) -> dict[str, Any]:
+def export_take(path: Path | str, output: Path | str, *, face_model: Path | str | None = None) -> dict[str, Any]:
     """Write a take as a file of another tool, the kind by the output's ending, and return what was written.
+
+    Args:
+        path: The `*.take`.
+        output: A `.csv` (Live Link Face) or `.glb` (glTF 2.0).
+        face_model: See `load_take`; for kinds that show the face.
 
     Raises:
         DataError: The take cannot be read, the ending names no kind, or the file cannot be written.
     """
     suffix = Path(output).suffix.lower()
-    if suffix != ".csv":
-        raise DataError(f"has the ending '{suffix}', which names no kind of file", where=output, remedy="Use .csv")
-    take = read_take(path)
+    if suffix == ".csv":
+        return _export_table(read_take(path), output)
+    if suffix in _SCENES:
+        take = load_take(path, face_model=face_model)
+        _SCENES[suffix](output, take)
+        return _scene_figures(take)
+    raise DataError(
+        f"has the ending '{suffix}', which names no kind of file",
+        where=output,
+        remedy=f"Use .csv or {' or '.join(_SCENES)}",
+    )
+
+
+_SCENES: dict[str, Callable[[Path | str, Take], None]] = {".glb": write_glb}
+
+
+def _export_table(take: Take, output: Path | str) -> dict[str, Any]:
     written = write_live_link(output, performance_of(take))
     return {
         "frame_count": take.frame_count,
         "left_out": list(written.left_out_names),
         "written_as_zero": list(written.zero_names),
+    }
+
+
+def _scene_figures(take: Take) -> dict[str, Any]:
+    camera = take.camera
+    middle = (camera.width_px / 2, camera.height_px / 2)
+    return {
+        "frame_count": take.frame_count,
+        "vertices": len(take.reflectance),
+        "expressions": len(take.expression_names),
+        "optical_axis_off_the_middle_px": [
+            round(axis - center, 3) for axis, center in zip(camera.principal_px, middle, strict=True)
+        ],
     }

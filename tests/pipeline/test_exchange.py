@@ -1,11 +1,13 @@
 """Recordings in and takes out, from words to files."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dvp_core.cli.main import run
+from dvp_core.data.face_model import write_face_model
 from dvp_core.data.take import read_take, write_take
 
 
@@ -90,6 +92,23 @@ def test_what_fails_says_so_and_leaves_the_output_alone(tmp_path, take_path, rec
     assert capsys.readouterr().err.startswith("error: ")
     assert output.read_text() == "precious"
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_scene_is_exported_by_its_ending(tmp_path, take_path, capsys):
+    assert run(["export", str(take_path), "-o", str(tmp_path / "a.GLB"), "--json"]) == 0
+    figures = said(capsys)
+    assert (figures["frame_count"], figures["expressions"], figures["vertices"]) == (6, 2, 89)
+    assert (tmp_path / "a.GLB").read_bytes()[:4] == b"glTF"
+
+
+def test_a_face_that_may_not_be_carried_is_asked_for(tmp_path, tiny_take, tiny_face, capsys):
+    take = replace(tiny_take, face=None, face_model_sha256=tiny_face.sha256)
+    write_take(tmp_path / "bare.take", take)
+    words = ["export", str(tmp_path / "bare.take"), "-o", str(tmp_path / "a.glb")]
+    assert run(words) == 1
+    assert "--face-model" in capsys.readouterr().err
+    write_face_model(tmp_path / "tiny.face.npz", tiny_face)
+    assert run([*words, "--face-model", str(tmp_path / "tiny.face.npz")]) == 0
 
 
 def test_an_ending_that_names_no_kind_is_refused(tmp_path, take_path, capsys):

@@ -95,7 +95,7 @@ def _mesh(buffer: Buffer, part: HeadPart, face: FaceModel, take: Take) -> dict[s
         "attributes": {
             "POSITION": buffer.vertices(face.vertices[part.source] - part.origin_m, has_bounds=True),
             "NORMAL": buffer.vertices(normals),
-            "TEXCOORD_0": buffer.vertices(part.uv * np.float32([1, -1]) + np.float32([0, 1])),
+            "TEXCOORD_0": buffer.vertices(part.uv * np.array([1, -1]) + np.array([0, 1])),
             "COLOR_0": buffer.vertices(np.clip(take.reflectance[part.source], 0.0, 1.0)),
         },
         "indices": buffer.indices(part.triangles, len(part.source)),
