@@ -23,7 +23,6 @@ from dvp_core.exchange import (
     write_glb,
     write_live_link,
 )
-
 from dvp_core.pipeline.model import load_take
 
 
