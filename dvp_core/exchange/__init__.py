@@ -8,6 +8,7 @@ from dvp_core.exchange.of_take import performance_of
 from dvp_core.exchange.onto_take import Mapping, Undriven, onto_take
 from dvp_core.exchange.performance import Flip, Performance, Reading, ReadingOptions, in_order
 from dvp_core.exchange.reading import read_performance
+from dvp_core.exchange.usd import write_usd
 
 __all__ = [
     "Flip",
@@ -24,4 +25,5 @@ __all__ = [
     "read_performance",
     "write_glb",
     "write_live_link",
+    "write_usd",
 ]

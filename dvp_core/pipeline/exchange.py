@@ -22,6 +22,7 @@ from dvp_core.exchange import (
     read_performance,
     write_glb,
     write_live_link,
+    write_usd,
 )
 from dvp_core.pipeline.model import load_take
 
@@ -143,7 +144,7 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
 
     Args:
         path: The `*.take`.
-        output: A `.csv` (Live Link Face) or `.glb` (glTF 2.0).
+        output: A `.csv` (Live Link Face), `.glb` (glTF 2.0), `.usda`, `.usdc` or `.usd`.
         face_model: See `load_take`; for kinds that show the face.
 
     Raises:
@@ -159,11 +160,16 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
     raise DataError(
         f"has the ending '{suffix}', which names no kind of file",
         where=output,
-        remedy=f"Use .csv or {' or '.join(_SCENES)}",
+        remedy=f"Use .csv, {', '.join(_SCENES)}",
     )
 
 
-_SCENES: dict[str, Callable[[Path | str, Take], None]] = {".glb": write_glb}
+_SCENES: dict[str, Callable[[Path | str, Take], None]] = {
+    ".glb": write_glb,
+    ".usd": write_usd,
+    ".usda": write_usd,
+    ".usdc": write_usd,
+}
 
 
 def _export_table(take: Take, output: Path | str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dvp_core.data.camera import Camera
-from dvp_core.data.take import Take, with_compact_face
+from dvp_core.data.take import Take, with_compact_face, write_take
 from dvp_core.exchange import write_glb
 from dvp_core.exchange.head_parts import head_parts
 from dvp_core.face import built_in_face
@@ -63,3 +63,20 @@ def test_a_glb_is_the_take_in_blender(tmp_path, take):
     expected_matrix[:3, :3] = BLENDER_WORLD_FROM_OPENGL_CAMERA
     np.testing.assert_allclose(camera["matrix"], expected_matrix, atol=1e-6)
     assert np.tan(camera["angle_y"] / 2) == pytest.approx(32 / 160, rel=1e-5)
+
+
+@needs_blender
+@pytest.mark.skipif(find_spec("pxr") is None, reason="the extra usd (usd-core) is not installed")
+def test_a_usd_stage_is_the_take_in_blender(tmp_path, take):
+    write_take(tmp_path / "a.take", take)
+    words = ["-m", "dvp_core", "export", str(tmp_path / "a.take"), "-o", str(tmp_path / "a.usdc")]
+    own = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, *words], check=True, env=own)
+    facts, vertices = looked_at(tmp_path / "a.usdc", [101, 104], tmp_path)
+    for place, index in enumerate((0, 3)):
+        expected = pose_vertices(take, index) @ BLENDER_WORLD_FROM_CAMERA.T
+        np.testing.assert_allclose(vertices[f"face.{place}"], expected, atol=1e-5)
+    assert sorted(facts["meshes"]["face"]["keys"]) == sorted(["Basis", *take.expression_names])
+    camera = facts["cameras"]["camera"]
+    assert camera["lens"] == pytest.approx(36 * 160 / 96, rel=1e-5)
+    np.testing.assert_allclose(camera["shift"], [-3 / 96, -2 / 96], atol=1e-6)
