@@ -1,7 +1,7 @@
 """Writes a take as USD: UsdSkel blend shapes, a joint each for head and eyes, the camera, the plate's frame numbers.
 
-Needs the extra `usd` (Pixar's `usd-core`), imported only when something is written. Blender brings a USD of its own, and
-the two must never meet in one process.
+Needs the extra `usd` (Pixar's `usd-core`), imported only when something is written. Blender brings a USD of its own,
+and the two must never meet in one process.
 
 The stage is in metres with +Y up; the camera stands at the origin and looks along -Z, as USD's cameras do.
 """
