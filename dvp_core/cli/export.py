@@ -22,4 +22,6 @@ def export(take: Input, output: Output, *, face_model: Path | None = None) -> di
     for name in ("left_out", "written_as_zero"):
         if figures.get(name):
             sys.stderr.write(f"{name.replace('_', ' ')}: {', '.join(figures[name])}\n")
+    for note in figures.get("notes", ()):
+        sys.stderr.write(f"{note}\n")
     return {"output": str(output), **figures}

@@ -19,6 +19,7 @@ def import_recording(
     fps: str | None = None,
     channels: str = "head,expression,gaze",
     undriven: Literal["keep", "rest"] = "keep",
+    mirror: bool = False,
     timecode: Literal["auto", "drop", "non-drop"] = "auto",
     angles: Literal["auto", "radians", "degrees"] = "auto",
     flip: tuple[Literal["head_yaw", "head_pitch", "head_roll", "eye_yaw", "eye_pitch"], ...] = (),
@@ -34,6 +35,7 @@ def import_recording(
         fps: The recorder's rate, such as 60 or 60000/1001; told by the file where it says so.
         channels: Which of head, expression and gaze are laid on, separated by commas.
         undriven: Expressions that nothing drives: keep the take's own curves, or put them to rest.
+        mirror: Exchange left and right, for a recording that was mirrored.
         timecode: Whether timecodes leave numbers out, as drop-frame does at 29.97; auto goes by how they are written.
         angles: Unit of a Live Link CSV's angles; auto goes by their size.
         flip: Angles of a Live Link CSV whose sign is turned.
@@ -53,6 +55,7 @@ def import_recording(
         start_frame=start,
         channels=[name.strip() for name in channels.split(",") if name.strip()],
         undriven=undriven,
+        mirror=mirror,
     )
     for line in result.as_lines():
         sys.stderr.write(line + "\n")

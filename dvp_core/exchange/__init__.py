@@ -4,6 +4,7 @@ from dvp_core.exchange.coefficients import read_names
 from dvp_core.exchange.gltf import write_glb
 from dvp_core.exchange.live_link import read_live_link
 from dvp_core.exchange.live_link_out import write_live_link
+from dvp_core.exchange.mirroring import mirrored
 from dvp_core.exchange.of_take import performance_of
 from dvp_core.exchange.onto_take import Mapping, Undriven, onto_take
 from dvp_core.exchange.performance import Flip, Performance, Reading, ReadingOptions, in_order
@@ -18,6 +19,7 @@ __all__ = [
     "ReadingOptions",
     "Undriven",
     "in_order",
+    "mirrored",
     "onto_take",
     "performance_of",
     "read_live_link",

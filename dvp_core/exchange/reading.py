@@ -21,7 +21,13 @@ def read_performance(path: Path | str, options: ReadingOptions | None = None) ->
     Raises:
         DataError: No such file, or one that no reader knows.
     """
-    given = options or ReadingOptions()
+    try:
+        return _read(path, options or ReadingOptions())
+    except DataError as error:
+        raise DataError(error.what, where=error.where or path, remedy=error.remedy) from error
+
+
+def _read(path: Path | str, given: ReadingOptions) -> Reading:
     suffix = Path(path).suffix.lower()
     if suffix == ".npz":
         arrays = read_arrays(path)

@@ -44,7 +44,12 @@ class Table:
         Raises:
             DataError: A cell holds something else.
         """
-        return np.array([self._number(text, name, row) for row, text in enumerate(self.text(name))], dtype=np.float64)
+        cells = self.text(name)
+        try:
+            values = np.array(cells, dtype=np.float64)  # the usual case, at once
+        except ValueError:
+            values = np.array([self._number(text, name, row) for row, text in enumerate(cells)], dtype=np.float64)
+        return np.where(np.isfinite(values), values, np.nan)
 
     def numbers_or_none(self, name: str) -> np.ndarray | None:
         """Return a column as `numbers` does, None where no cell of it is a number."""
@@ -63,13 +68,12 @@ class Table:
         if text.lower() in _MISSING:
             return np.nan
         try:
-            value = float(text.replace(",", ".") if self.has_decimal_comma else text)
+            return float(text.replace(",", ".") if self.has_decimal_comma else text)
         except ValueError as error:
             raise DataError(
                 f"column '{name}' holds '{text[:40]}' in line {self.line_numbers[row]}, expected a number",
                 where=self.path,
             ) from error
-        return value if np.isfinite(value) else np.nan
 
 
 def read_table(path: Path | str, *, names: tuple[str, ...] | None = None) -> Table:

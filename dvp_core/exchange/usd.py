@@ -88,8 +88,12 @@ def write_usd(path: Path | str, take: Take) -> None:
 
 
 def _export(stage: Any, path: Path) -> None:
-    if not stage.GetRootLayer().Export(str(path)):
-        raise DataError("cannot be written as USD", where=path)
+    try:
+        is_written = stage.GetRootLayer().Export(str(path))
+    except RuntimeError as error:  # Tf.ErrorException
+        raise OSError(str(error)) from error
+    if not is_written:
+        raise OSError("usd-core could not write it")
 
 
 def _stage(pxr: _Library, take: Take) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from dvp_core.exchange import (
     Reading,
     ReadingOptions,
     Undriven,
+    mirrored,
     onto_take,
     performance_of,
     read_names,
@@ -113,6 +114,7 @@ def import_performance(
     start_frame: float | None = None,
     channels: Sequence[str] = ("head", "expression", "gaze"),
     undriven: Undriven = "keep",
+    mirror: bool = False,
 ) -> ImportedPerformance:
     """Write a take performing what another tool recorded; see `dvp_core.exchange.onto_take`.
 
@@ -124,11 +126,14 @@ def import_performance(
         start_frame: The plate's frame that shows the first sample.
         channels: Which of head, expression and gaze are laid on.
         undriven: What expressions do that nothing drives.
+        mirror: Exchange left and right, for a recording that was mirrored.
 
     Raises:
         DataError: The recording cannot be read, or nothing of it fits the take.
     """
     reading = read_performance(path, options)
+    if mirror:
+        reading = replace(reading, performance=mirrored(reading.performance))
     try:
         take, mapping = onto_take(
             reading.performance, read_take(take_path), start_frame=start_frame, channels=channels, undriven=undriven
@@ -156,7 +161,7 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
     if suffix in _SCENES:
         take = load_take(path, face_model=face_model)
         _SCENES[suffix](output, take)
-        return _scene_figures(take)
+        return _scene_figures(take, suffix)
     raise DataError(
         f"has the ending '{suffix}', which names no kind of file",
         where=output,
@@ -164,6 +169,7 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
     )
 
 
+_SHIFT_TOLD_PX = 0.5
 _SCENES: dict[str, Callable[[Path | str, Take], None]] = {
     ".glb": write_glb,
     ".usd": write_usd,
@@ -181,14 +187,19 @@ def _export_table(take: Take, output: Path | str) -> dict[str, Any]:
     }
 
 
-def _scene_figures(take: Take) -> dict[str, Any]:
+def _scene_figures(take: Take, suffix: str) -> dict[str, Any]:
     camera = take.camera
-    middle = (camera.width_px / 2, camera.height_px / 2)
+    across, down = camera.principal_px[0] - camera.width_px / 2, camera.principal_px[1] - camera.height_px / 2
+    is_shifted = suffix == ".glb" and max(abs(across), abs(down)) >= _SHIFT_TOLD_PX
     return {
         "frame_count": take.frame_count,
         "vertices": len(take.reflectance),
         "expressions": len(take.expression_names),
-        "optical_axis_off_the_middle_px": [
-            round(axis - center, 3) for axis, center in zip(camera.principal_px, middle, strict=True)
-        ],
+        "optical_axis_off_the_middle_px": [round(across, 3), round(down, 3)],
+        "notes": [
+            f"glTF has no optical axis off the middle: seen through its camera the picture lies {across:.1f} px too far "
+            f"left and {down:.1f} px too high"
+        ]
+        if is_shifted
+        else [],
     }

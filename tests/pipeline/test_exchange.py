@@ -59,6 +59,14 @@ def test_the_first_sample_falls_on_the_frame_that_is_given(tmp_path, take_path, 
     assert not result.expression[:, 1].any()
 
 
+def test_a_mirrored_recording_changes_sides(tmp_path, take_path):
+    (tmp_path / "a.csv").write_text("time,mouthSmileRight\n0,0\n1,1\n")
+    words = ["import-performance", str(tmp_path / "a.csv"), "--take", str(take_path), "-o", str(tmp_path / "b.take")]
+    assert run(words) == 1
+    assert run([*words, "--mirror"]) == 0
+    np.testing.assert_allclose(read_take(tmp_path / "b.take").expression[:, 1], np.arange(6) / 25, atol=1e-6)
+
+
 def test_an_export_is_read_back(tmp_path, take_path, tiny_take, capsys):
     assert run(["export", str(take_path), "-o", str(tmp_path / "a.csv"), "--json"]) == 0
     assert len(said(capsys)["written_as_zero"]) == 50
