@@ -197,8 +197,8 @@ def _scene_figures(take: Take, suffix: str) -> dict[str, Any]:
         "expressions": len(take.expression_names),
         "optical_axis_off_the_middle_px": [round(across, 3), round(down, 3)],
         "notes": [
-            f"glTF has no optical axis off the middle: seen through its camera the picture lies {across:.1f} px too far "
-            f"left and {down:.1f} px too high"
+            "glTF has no optical axis off the middle: through its camera the face is seen "
+            f"{-across:+.1f} px to the right and {-down:+.1f} px down of where it is"
         ]
         if is_shifted
         else [],
