@@ -15,7 +15,7 @@ def export(take: Input, output: Output, *, face_model: Path | None = None) -> di
 
     Args:
         take: The `*.take`.
-        output: A .csv (Live Link Face's table), .glb (glTF 2.0), .usda or .usdc (needs the extra usd).
+        output: A .csv (Live Link Face), .tsv (every curve), .glb (glTF 2.0), .usda or .usdc (needs the extra usd).
         face_model: The take's face model, where the take may not carry its face.
     """
     figures = export_take(take, output, face_model=face_model)

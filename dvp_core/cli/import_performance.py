@@ -20,6 +20,7 @@ def import_recording(
     channels: str = "head,expression,gaze",
     undriven: Literal["keep", "rest"] = "keep",
     mirror: bool = False,
+    gaze_from_shapes: bool = False,
     timecode: Literal["auto", "drop", "non-drop"] = "auto",
     angles: Literal["auto", "radians", "degrees"] = "auto",
     flip: tuple[Literal["head_yaw", "head_pitch", "head_roll", "eye_yaw", "eye_pitch"], ...] = (),
@@ -36,6 +37,7 @@ def import_recording(
         channels: Which of head, expression and gaze are laid on, separated by commas.
         undriven: Expressions that nothing drives: keep the take's own curves, or put them to rest.
         mirror: Exchange left and right, for a recording that was mirrored.
+        gaze_from_shapes: Tell the gaze roughly from the eyeLook shapes, where the recording has none.
         timecode: Whether timecodes leave numbers out, as drop-frame does at 29.97; auto goes by how they are written.
         angles: Unit of a Live Link CSV's angles; auto goes by their size.
         flip: Angles of a Live Link CSV whose sign is turned.
@@ -56,6 +58,7 @@ def import_recording(
         channels=[name.strip() for name in channels.split(",") if name.strip()],
         undriven=undriven,
         mirror=mirror,
+        gaze_from_shapes=gaze_from_shapes,
     )
     for line in result.as_lines():
         sys.stderr.write(line + "\n")

@@ -16,6 +16,7 @@ from dvp_core.data.files import read_arrays, take_array
 from dvp_core.exchange.angles import head_rotation_from_angles
 from dvp_core.exchange.performance import Performance, Reading, ReadingOptions
 from dvp_core.exchange.table import Table
+from dvp_core.exchange.table_out import HEAD_PLACE, HEAD_ROTATION
 from dvp_core.exchange.timecode import likely_rate, parse_timecode, seconds_of
 from dvp_core.face.expression_names import canonical_name
 from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA, relative_to_facing
@@ -54,7 +55,7 @@ def table_performance(table: Table, options: ReadingOptions) -> Reading:
     used: set[str] = set()
     times, fps = _times(table, column_of, options, used)
     head = _head_rotation(table, column_of, used)
-    shift = _columns(table, column_of, ("head_x_m", "head_y_m", "head_z_m"), used)
+    shift = _columns(table, column_of, HEAD_PLACE, used)
     gaze = _gaze(table, column_of, used)
     rest = {name: table.numbers_or_none(name) for name in column_of.values() if name not in used}
     shapes = {name: values for name, values in rest.items() if values is not None}
@@ -103,7 +104,7 @@ def _columns(table: Table, column_of: dict[str, str], names: tuple[str, ...], us
 
 
 def _head_rotation(table: Table, column_of: dict[str, str], used: set[str]) -> np.ndarray | None:
-    quaternion = _columns(table, column_of, ("head_qw", "head_qx", "head_qy", "head_qz"), used)
+    quaternion = _columns(table, column_of, HEAD_ROTATION, used)
     if quaternion is not None:
         if (np.linalg.norm(quaternion, axis=1) < 1e-6).any():
             raise DataError("has a head rotation of length 0", where=table.path)

@@ -21,8 +21,10 @@ from dvp_core.exchange import (
     performance_of,
     read_names,
     read_performance,
+    with_gaze_from_shapes,
     write_glb,
     write_live_link,
+    write_table,
     write_usd,
 )
 from dvp_core.pipeline.model import load_take
@@ -115,6 +117,7 @@ def import_performance(
     channels: Sequence[str] = ("head", "expression", "gaze"),
     undriven: Undriven = "keep",
     mirror: bool = False,
+    gaze_from_shapes: bool = False,
 ) -> ImportedPerformance:
     """Write a take performing what another tool recorded; see `dvp_core.exchange.onto_take`.
 
@@ -127,21 +130,22 @@ def import_performance(
         channels: Which of head, expression and gaze are laid on.
         undriven: What expressions do that nothing drives.
         mirror: Exchange left and right, for a recording that was mirrored.
+        gaze_from_shapes: Tell the gaze from the `eyeLook*` shapes where none was recorded.
 
     Raises:
         DataError: The recording cannot be read, or nothing of it fits the take.
     """
     reading = read_performance(path, options)
-    if mirror:
-        reading = replace(reading, performance=mirrored(reading.performance))
     try:
+        performance = mirrored(reading.performance) if mirror else reading.performance
+        performance = with_gaze_from_shapes(performance) if gaze_from_shapes else performance
         take, mapping = onto_take(
-            reading.performance, read_take(take_path), start_frame=start_frame, channels=channels, undriven=undriven
+            performance, read_take(take_path), start_frame=start_frame, channels=channels, undriven=undriven
         )
     except DataError as error:
         raise DataError(error.what, where=error.where or path, remedy=error.remedy) from error
     write_take(output, take)
-    return ImportedPerformance(take, reading, mapping)
+    return ImportedPerformance(take, replace(reading, performance=performance), mapping)
 
 
 def export_take(path: Path | str, output: Path | str, *, face_model: Path | str | None = None) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
 
     Args:
         path: The `*.take`.
-        output: A `.csv` (Live Link Face), `.glb` (glTF 2.0), `.usda`, `.usdc` or `.usd`.
+        output: A `.csv` (Live Link Face), `.tsv` (every curve), `.glb` (glTF 2.0), `.usda`, `.usdc` or `.usd`.
         face_model: See `load_take`; for kinds that show the face.
 
     Raises:
@@ -157,7 +161,11 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
     """
     suffix = Path(output).suffix.lower()
     if suffix == ".csv":
-        return _export_table(read_take(path), output)
+        return _export_live_link(read_take(path), output)
+    if suffix == ".tsv":
+        take = read_take(path)
+        write_table(output, performance_of(take))
+        return {"frame_count": take.frame_count}
     if suffix in _SCENES:
         take = load_take(path, face_model=face_model)
         _SCENES[suffix](output, take)
@@ -165,7 +173,7 @@ def export_take(path: Path | str, output: Path | str, *, face_model: Path | str 
     raise DataError(
         f"has the ending '{suffix}', which names no kind of file",
         where=output,
-        remedy=f"Use .csv, {', '.join(_SCENES)}",
+        remedy=f"Use .csv, .tsv, {', '.join(_SCENES)}",
     )
 
 
@@ -178,7 +186,7 @@ _SCENES: dict[str, Callable[[Path | str, Take], None]] = {
 }
 
 
-def _export_table(take: Take, output: Path | str) -> dict[str, Any]:
+def _export_live_link(take: Take, output: Path | str) -> dict[str, Any]:
     written = write_live_link(output, performance_of(take))
     return {
         "frame_count": take.frame_count,

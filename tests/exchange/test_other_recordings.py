@@ -1,5 +1,6 @@
 """Recordings that are no Live Link CSV: MediaPipe's scores, tables and arrays of coefficients."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,16 @@ import pytest
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import write_arrays
-from dvp_core.exchange import ReadingOptions, onto_take, performance_of, read_names, read_performance
+from dvp_core.exchange import (
+    Performance,
+    ReadingOptions,
+    onto_take,
+    performance_of,
+    read_names,
+    read_performance,
+    with_gaze_from_shapes,
+    write_table,
+)
 
 NAMES = np.array(["_neutral", "jawOpen", "browInnerUp"])
 
@@ -161,3 +171,35 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         read_performance(tmp_path / "a.fbx")
     with pytest.raises(DataError, match=r"missing\.csv"):
         read_performance(tmp_path / "missing.csv")
+
+
+def test_the_table_that_is_written_holds_everything(tmp_path, make_take):
+    take = make_take(("jawOpen", "earWiggle"))
+    performance = performance_of(take)
+    performance.expression[5, 1] = np.nan
+    write_table(tmp_path / "a.tsv", performance)
+    back = read_performance(tmp_path / "a.tsv").performance
+    assert back.expression_names == performance.expression_names
+    for name, values in performance.channels().items():
+        np.testing.assert_allclose(back.channels()[name], values, atol=1e-9)
+    np.testing.assert_allclose(back.times_s, performance.times_s)
+    result, _ = onto_take(back, take)
+    np.testing.assert_allclose(result.head_translation_m, take.head_translation_m, atol=1e-6)
+    np.testing.assert_allclose(result.expression[:5], take.expression[:5], atol=1e-6)
+
+
+def looks(**scores):
+    names = tuple(f"eyeLook{where}{side}" for where in ("In", "Out", "Up", "Down") for side in ("Left", "Right"))
+    values = np.array([[scores.get(name, 0.0) for name in names]] * 3)
+    return Performance(np.arange(3.0), names, values)
+
+
+def test_shapes_of_the_eyes_tell_where_they_look():
+    left = with_gaze_from_shapes(looks(eyeLookOutLeft=0.8, eyeLookInRight=0.8)).gaze_rad
+    np.testing.assert_allclose(left, np.tile([np.radians(20), 0], (3, 2, 1)))
+    down = with_gaze_from_shapes(looks(eyeLookDownLeft=1, eyeLookDownRight=1)).gaze_rad
+    np.testing.assert_allclose(down, np.tile([0, -np.radians(15)], (3, 2, 1)))
+    known = replace(looks(), gaze_rad=np.ones((3, 2, 2)))
+    assert with_gaze_from_shapes(known) is known
+    with pytest.raises(DataError, match="eyeLookInLeft"):
+        with_gaze_from_shapes(Performance(np.arange(3.0), ("jawOpen",), np.zeros((3, 1))))

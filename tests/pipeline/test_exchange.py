@@ -67,6 +67,30 @@ def test_a_mirrored_recording_changes_sides(tmp_path, take_path):
     np.testing.assert_allclose(read_take(tmp_path / "b.take").expression[:, 1], np.arange(6) / 25, atol=1e-6)
 
 
+def test_a_recording_without_eye_angles_may_turn_the_eyes(tmp_path, take_path, capsys):
+    names = [f"eyeLook{where}{side}" for where in ("In", "Out", "Up", "Down") for side in ("Left", "Right")]
+    rows = [
+        "\t".join(["time", "jawOpen", *names]),
+        *("\t".join([str(row), *["0.5"] * 5, *["0"] * 4]) for row in (0, 1)),
+    ]
+    (tmp_path / "a.tsv").write_text("\n".join(rows))
+    words = ["import-performance", str(tmp_path / "a.tsv"), "--take", str(take_path), "-o", str(tmp_path / "b.take")]
+    assert run([*words, "--gaze-from-shapes", "--json"]) == 0
+    assert said(capsys)["channels"] == ["expression", "gaze"]
+    np.testing.assert_allclose(read_take(tmp_path / "b.take").gaze_rad, 0, atol=1e-7)
+
+
+def test_every_curve_of_a_take_goes_out_and_in_again(tmp_path, take_path, tiny_take):
+    assert run(["export", str(take_path), "-o", str(tmp_path / "a.tsv")]) == 0
+    words = ["import-performance", str(tmp_path / "a.tsv"), "--take", str(take_path), "-o", str(tmp_path / "b.take")]
+    assert run(words) == 0
+    back = read_take(tmp_path / "b.take")
+    for name in ("expression", "gaze_rad", "head_translation_m"):
+        np.testing.assert_allclose(getattr(back, name), getattr(tiny_take, name), atol=1e-6)
+    agreement = np.abs((back.head_rotation_wxyz * tiny_take.head_rotation_wxyz).sum(axis=1))
+    np.testing.assert_allclose(agreement, 1, atol=1e-6)
+
+
 def test_an_export_is_read_back(tmp_path, take_path, tiny_take, capsys):
     assert run(["export", str(take_path), "-o", str(tmp_path / "a.csv"), "--json"]) == 0
     assert len(said(capsys)["written_as_zero"]) == 50
