@@ -81,31 +81,9 @@ def onto_take(
     """
     wanted = checked_channels(channels)
     ordered, tidying = in_order(performance)
-    offset = 0.0 if start_frame is None else float(start_frame) - take.clip.start_frame
-    moments = ordered.times_s[0] + (np.arange(take.frame_count) - offset) / float(take.clip.fps)
-    weight = _presence(moments, ordered.times_s)
-    covered = (moments >= ordered.times_s[0] - 1e-6) & (moments <= ordered.times_s[-1] + 1e-6)
-    if not covered.any():
-        raise DataError(
-            f"the performance lasts {ordered.times_s[-1] - ordered.times_s[0]:.2f} s from frame {start_frame}, which "
-            f"touches none of the take's frames {take.frames}",
-            remedy="Give another start frame",
-        )
-    parts = _Parts(ordered, take, moments, weight)
-    changed: dict[str, np.ndarray] = {}
-    laid_on: list[Channel] = []
-    driven: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ordered.expression_names
-    if "head" in wanted and (head := parts.head()):
-        changed |= head
-        laid_on.append("head")
-    if "expression" in wanted and ordered.expression_names:
-        changed["expression"], driven, unused = parts.expression(undriven)
-        laid_on.append("expression")
-    if "gaze" in wanted and (gaze := parts.gaze()) is not None:
-        changed["gaze_rad"] = gaze
-        laid_on.append("gaze")
-    if not changed:
+    moments, covered = _moments(ordered, take, start_frame)
+    laid = _Parts(ordered, take, moments, _presence(moments, ordered.times_s)).laid_on(wanted, undriven)
+    if not laid.curves:
         raise DataError(f"the performance has none of the channels {', '.join(sorted(wanted))}")
     gaps, in_gap = _gaps(ordered.times_s, moments)
     result = replace(
@@ -113,20 +91,45 @@ def onto_take(
         measured=None,
         smoothing=0.0,
         is_tracked=take.is_tracked & covered & ~in_gap,
-        **{name: values.astype(np.float32) for name, values in changed.items()},
+        **{name: values.astype(np.float32) for name, values in laid.curves.items()},
     )
     return result, Mapping(
         tidying=tidying,
-        channels=tuple(laid_on),
-        driven_names=driven,
-        undriven_names=tuple(name for name in take.expression_names if name not in driven),
-        unused_names=unused,
+        channels=laid.channels,
+        driven_names=laid.driven_names,
+        undriven_names=tuple(name for name in take.expression_names if name not in laid.driven_names),
+        unused_names=laid.unused_names,
         gaps_s=gaps,
         duration_s=float(ordered.times_s[-1] - ordered.times_s[0]),
         frame_count=take.frame_count,
         covered_count=int(covered.sum()),
         interpolated_count=int((covered & in_gap).sum()),
     )
+
+
+def _moments(ordered: Performance, take: Take, start_frame: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the recorder's time at each frame (F,), and flags (F,) of the frames from the first to the last sample."""
+    first_s, last_s = ordered.times_s[0], ordered.times_s[-1]
+    offset = 0.0 if start_frame is None else float(start_frame) - take.clip.start_frame
+    moments = first_s + (np.arange(take.frame_count) - offset) / float(take.clip.fps)
+    covered = (moments >= first_s - 1e-6) & (moments <= last_s + 1e-6)
+    if not covered.any():
+        raise DataError(
+            f"the performance lasts {last_s - first_s:.2f} s from frame {start_frame}, which touches none of the take's "
+            f"frames {take.frames}",
+            remedy="Give another start frame",
+        )
+    return moments, covered
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """Curves of the take that change, by name, and which channels and expressions they come from."""
+
+    curves: dict[str, np.ndarray]
+    channels: tuple[Channel, ...]
+    driven_names: tuple[str, ...]
+    unused_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,20 @@ class _Parts:
     take: Take
     moments: np.ndarray
     weight: np.ndarray
+
+    def laid_on(self, wanted: frozenset[str], undriven: Undriven) -> _Laid:
+        """Return those of the wanted channels that the recording has."""
+        curves: dict[str, dict[str, np.ndarray]] = {}
+        driven, unused = (), self.performance.expression_names
+        if "head" in wanted:
+            curves["head"] = self.head()
+        if "expression" in wanted and self.performance.expression_names:
+            weights, driven, unused = self.expression(undriven)
+            curves["expression"] = {"expression": weights}
+        if "gaze" in wanted and (gaze := self.gaze()) is not None:
+            curves["gaze"] = {"gaze_rad": gaze}
+        changed = {name: values for part in curves.values() for name, values in part.items()}
+        return _Laid(changed, tuple(name for name in CHANNELS if curves.get(name)), driven, unused)
 
     def head(self) -> dict[str, np.ndarray]:
         """Return the head's changed arrays, none where the recording has no head."""
