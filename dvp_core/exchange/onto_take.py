@@ -115,8 +115,8 @@ def _moments(ordered: Performance, take: Take, start_frame: float | None) -> tup
     covered = (moments >= first_s - 1e-6) & (moments <= last_s + 1e-6)
     if not covered.any():
         raise DataError(
-            f"the performance lasts {last_s - first_s:.2f} s from frame {start_frame}, which touches none of the take's "
-            f"frames {take.frames}",
+            f"the performance lasts {last_s - first_s:.2f} s from frame {start_frame}, which touches none of "
+            f"the take's frames {take.frames}",
             remedy="Give another start frame",
         )
     return moments, covered

@@ -55,6 +55,16 @@ def test_every_channel_survives_the_round_trip(tmp_path, make_take, split_names)
         np.testing.assert_allclose(agreement, 1, atol=1e-6)
 
 
+def test_rates_of_television_come_back_exactly(tmp_path, make_take):
+    take = make_take(frame_count=40, fps=Fraction(30000, 1001))
+    write_live_link(tmp_path / "a.csv", performance_of(take))
+    told = read_live_link(tmp_path / "a.csv").performance
+    assert told.fps == 30
+    given = read_live_link(tmp_path / "a.csv", ReadingOptions(fps=Fraction(30000, 1001))).performance
+    result, _ = onto_take(given, make_take(frame_count=40, fps=Fraction(30000, 1001), seed=7))
+    np.testing.assert_allclose(result.expression, take.expression, atol=1e-6)
+
+
 def test_the_files_columns_are_the_apps(tmp_path, make_take):
     write_live_link(tmp_path / "a.csv", performance_of(make_take(("jawOpen", "earWiggle"), fps=Fraction(60000, 1001))))
     header, first, second, *_ = table_of(tmp_path / "a.csv")
