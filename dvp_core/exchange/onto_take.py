@@ -38,6 +38,7 @@ class Mapping:
         unused_names: The performance's expressions that the face has no counterpart for.
         gaps_s: Start and end of each gap, in seconds from the first sample.
         duration_s: From the first to the last sample.
+        left_over_s: How much of it lies before the take's first frame or after its last.
         frame_count: Frames of the take.
         covered_count: Frames from the first to the last sample.
         interpolated_count: Of these, frames inside a gap.
@@ -50,6 +51,7 @@ class Mapping:
     unused_names: tuple[str, ...]
     gaps_s: tuple[tuple[float, float], ...]
     duration_s: float
+    left_over_s: float
     frame_count: int
     covered_count: int
     interpolated_count: int
@@ -101,6 +103,8 @@ def onto_take(
         unused_names=laid.unused_names,
         gaps_s=gaps,
         duration_s=float(ordered.times_s[-1] - ordered.times_s[0]),
+        left_over_s=max(0.0, float(moments[0] - ordered.times_s[0]))
+        + max(0.0, float(ordered.times_s[-1] - moments[-1])),
         frame_count=take.frame_count,
         covered_count=int(covered.sum()),
         interpolated_count=int((covered & in_gap).sum()),

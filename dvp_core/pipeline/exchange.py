@@ -56,6 +56,7 @@ class ImportedPerformance:
             "samples_of_the_same_time": tidying.duplicate_count,
             "samples_out_of_order": tidying.backward_count,
             "duration_s": round(self.mapping.duration_s, 4),
+            "left_over_s": round(self.mapping.left_over_s, 4),
             "gaps_s": [[round(start, 4), round(end, 4)] for start, end in self.mapping.gaps_s],
             "frame_count": self.mapping.frame_count,
             "covered_frames": self.mapping.covered_count,
@@ -75,8 +76,10 @@ class ImportedPerformance:
         lines = [
             f"{figures['kind']}: {figures['samples']} samples over {figures['duration_s']:.2f} s onto "
             f"{figures['covered_frames']} of {figures['frame_count']} frames; "
-            f"{len(figures['driven'])} expressions and {', '.join(figures['channels'])} driven"
+            f"channels: {', '.join(figures['channels'])}; expressions driven: {len(figures['driven'])}"
         ]
+        if self.mapping.left_over_s > 1.0 / float(self.take.clip.fps):
+            lines.append(f"{self.mapping.left_over_s:.2f} s of it lie outside the take's frames")
         told = {
             "samples_without_values": "samples without values",
             "samples_of_the_same_time": "samples replaced by a later one of the same time",
@@ -88,7 +91,7 @@ class ImportedPerformance:
             "unused": "not on this face",
             "missing": "not in the file",
             "undriven": "driven by nothing",
-            "ignored_columns": "columns not understood",
+            "ignored_columns": "columns left out",
         }
         lines += [f"{words}: {', '.join(figures[name])}" for name, words in listed.items() if figures[name]]
         return lines + figures["notes"]

@@ -21,6 +21,7 @@ def test_frames_show_the_moment_at_which_they_were_exposed(make_take):
     jaw = result.expression[:, take.expression_names.index("jawOpen")]
     np.testing.assert_allclose(jaw, np.arange(48) / 24, atol=1e-6)
     assert mapping.covered_count == 48
+    assert mapping.left_over_s == pytest.approx(times[-1] - 47 / 24)
     assert mapping.driven_names == ("jawOpen",)
     assert result.measured is None
 
