@@ -7,7 +7,7 @@ import json
 import sys
 
 import numpy as np
-from pxr import Usd, UsdGeom, UsdSkel
+from pxr import Usd, UsdGeom, UsdSkel, UsdValidation
 
 
 def main(path, frames, output):
@@ -28,6 +28,11 @@ def main(path, frames, output):
         "format": str(stage.GetRootLayer().GetFileFormat().formatId),
         "times": list(UsdSkel.Animation.Get(stage, "/take/head/animation").GetBlendShapeWeightsAttr().GetTimeSamples()),
     }
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert validators
+    facts["errors"] = [
+        error.GetErrorAsString() for error in UsdValidation.ValidationContext(validators).Validate(stage)
+    ]
     primvars = UsdGeom.PrimvarsAPI(mesh.GetPrim())
     arrays = {
         "indices": np.array(mesh.GetFaceVertexIndicesAttr().Get()),

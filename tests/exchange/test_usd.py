@@ -59,6 +59,7 @@ def test_skinned_by_usd_it_is_the_take(tmp_path, take, suffix):
     for index, frame in enumerate(take.frames):
         expected = pose_vertices(take, index) @ OPENGL_CAMERA_FROM_CAMERA.T
         np.testing.assert_allclose(arrays[f"points.{frame}"], expected, atol=2e-6)
+    assert facts["errors"] == []
     assert facts["format"] == suffix[1:]
     assert facts["shapes"] == list(take.expression_names)
 
