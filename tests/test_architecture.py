@@ -9,8 +9,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
-LIGHT = ("data", "maths", "face", "edit", "raster", "passes")
-HEAVY = ("torch", "ray", "cv2", "av", "OpenEXR", "numba", "skimage", "matplotlib", "safetensors", "c2pa", "pydantic")
+LIGHT = ("data", "maths", "face", "edit", "exchange", "raster", "passes")
+HEAVY = (
+    "torch",
+    "ray",
+    "cv2",
+    "av",
+    "OpenEXR",
+    "numba",
+    "skimage",
+    "matplotlib",
+    "safetensors",
+    "c2pa",
+    "pydantic",
+    "pxr",
+)
 
 # room: (our rooms it may import, libraries it may import)
 ROOMS = {
@@ -18,6 +31,7 @@ ROOMS = {
     "dvp_core/maths": ({"data"}, {"numpy"}),
     "dvp_core/face": ({"data", "maths"}, {"numpy"}),
     "dvp_core/edit": ({"data", "maths", "face"}, {"numpy"}),
+    "dvp_core/exchange": ({"data", "maths", "face", "edit"}, {"numpy", "pxr"}),
     "dvp_core/raster": ({"data", "maths"}, {"numpy", "numba", "torch"}),
     "dvp_core/passes": ({"data", "maths", "face", "raster"}, {"numpy", "OpenEXR"}),
     "dvp_core/video": ({"data", "maths"}, {"numpy", "av"}),
@@ -35,7 +49,7 @@ ROOMS = {
     "dvp_core/pipeline": (
         {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
-            *("compose", "trust", "evaluate", "actor", "review"),
+            *("compose", "trust", "evaluate", "actor", "review", "exchange"),
         },
         {"numpy", "cv2"},
     ),

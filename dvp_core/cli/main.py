@@ -29,6 +29,8 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "smooth": ("smooth", "smooth", "Turn a take's dial of smoothing; 0 is what was measured"),
     "transfer": ("transfer", "transfer", "Lay one take's performance over another's person"),
     "edit": ("edit", "edit", "Apply keyed curves to a take"),
+    "import-performance": ("import_performance", "import_recording", "Lay what another tool recorded over a take"),
+    "export": ("export", "export", "Write a take for other tools"),
     "passes": ("passes", "passes", "Render a take's conditioning passes"),
     "train": ("train", "train", "Train the generator of one person"),
     "render": ("render", "render", "Turn passes into photoreal frames"),
