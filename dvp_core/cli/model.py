@@ -9,7 +9,7 @@ from dvp_core.cli.arguments import Input, Output
 from dvp_core.cli.progress import shown_progress
 from dvp_core.data.face_model import FaceModel
 from dvp_core.pipeline.calibrate import calibrate_detector
-from dvp_core.pipeline.model import import_ict_model, write_built_in_model
+from dvp_core.pipeline.model import import_flame_model, import_ict_model, write_built_in_model
 
 
 def import_ict(source: Input, output: Output, *, allow_partial: bool = False) -> dict[str, Any]:
@@ -21,6 +21,21 @@ def import_ict(source: Input, output: Output, *, allow_partial: bool = False) ->
         allow_partial: Take a folder that lacks some of the model's modes.
     """
     return _summary(import_ict_model(source, output, allow_partial=allow_partial), str(output))
+
+
+def import_flame(
+    source: Input, output: Output, *, landmarks: Path | None = None, identity_modes: int | None = None
+) -> dict[str, Any]:
+    """Import FLAME as a face model.
+
+    Args:
+        source: The pickle its makers hand out (`generic_model.pkl`), or an `.npz` of its arrays.
+        output: The `*.face.npz` to write.
+        landmarks: FLAME's `landmark_embedding.npy`, or a text of 68 vertex numbers in iBUG's order.
+        identity_modes: How many of the 300 identity modes to keep; all where not given.
+    """
+    model = import_flame_model(source, output, landmarks=landmarks, identity_modes=identity_modes)
+    return _summary(model, str(output))
 
 
 def built_in(output: Output) -> dict[str, Any]:

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel, read_face_model, write_face_model
 from dvp_core.data.take import Take, read_take
-from dvp_core.face import built_in_face, import_ict
+from dvp_core.face import built_in_face, import_flame, import_ict
+from dvp_core.pipeline.pickled_arrays import plain_archive
 
 
 def import_ict_model(source: Path | str, output: Path | str, *, allow_partial: bool = False) -> FaceModel:
     """Import an ICT-FaceKit checkout, its `FaceXModel` folder, or the `.npz` of its arrays, and write `*.face.npz`."""
     model = import_ict(source, allow_partial=allow_partial)
+    write_face_model(output, model)
+    return model
+
+
+def import_flame_model(
+    source: Path | str,
+    output: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    identity_modes: int | None = None,
+) -> FaceModel:
+    """Import FLAME and write `*.face.npz`.
+
+    Args:
+        source: The pickle its makers hand out, or an `.npz` of its arrays.
+        output: The `*.face.npz` to write.
+        landmarks: Where the 68 points lie: FLAME's embedding, pickled or not, or 68 vertex numbers.
+        identity_modes: How many identity modes to keep, the strongest first; None keeps all.
+
+    Raises:
+        DataError: Not such files, or no landmarks.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = plain_archive(source, Path(folder))
+        places = landmarks
+        if landmarks is not None and Path(landmarks).suffix in (".npy", ".pkl"):
+            places = plain_archive(landmarks, Path(folder))
+        model = import_flame(arrays, landmarks=places, identity_modes=identity_modes)
     write_face_model(output, model)
     return model
 
