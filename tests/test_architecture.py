@@ -10,7 +10,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
 LIGHT = ("data", "maths", "face", "edit", "raster", "passes")
-HEAVY = ("torch", "ray", "cv2", "av", "OpenEXR", "numba", "skimage", "matplotlib", "safetensors", "c2pa", "pydantic")
+HEAVY = (
+    "torch",
+    "ray",
+    "cv2",
+    "av",
+    "OpenEXR",
+    "numba",
+    "skimage",
+    "matplotlib",
+    "safetensors",
+    "c2pa",
+    "pydantic",
+    "scipy",
+    "h5py",
+)
 
 # room: (our rooms it may import, libraries it may import)
 ROOMS = {
@@ -36,7 +50,7 @@ ROOMS = {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
             *("compose", "trust", "evaluate", "actor"),
         },
-        {"numpy", "cv2"},
+        {"numpy", "cv2", "h5py", "scipy"},
     ),
     "dvp_core/cli": ({"pipeline", "data"}, {"tyro", "rich"}),
     "farm": (

@@ -38,6 +38,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "Check this machine: packages, weights, Blender, GPU"),
     "model import-ict": ("model", "import_ict", "Import ICT-FaceKit as a face model"),
     "model import-flame": ("model", "import_flame", "Import FLAME as a face model"),
+    "model import-bfm": ("model", "import_bfm", "Import a Basel Face Model as a face model"),
     "model calibrate": ("model", "calibrate", "Measure where MediaPipe sees its points on a face model"),
     "model built-in": ("model", "built_in", "Write the built-in face as a face model"),
     "consent new": ("consent", "new", "Record a person's consent for one clip and use"),

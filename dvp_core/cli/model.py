@@ -9,7 +9,7 @@ from dvp_core.cli.arguments import Input, Output
 from dvp_core.cli.progress import shown_progress
 from dvp_core.data.face_model import FaceModel
 from dvp_core.pipeline.calibrate import calibrate_detector
-from dvp_core.pipeline.model import import_flame_model, import_ict_model, write_built_in_model
+from dvp_core.pipeline.model import import_bfm_model, import_flame_model, import_ict_model, write_built_in_model
 
 
 def import_ict(source: Input, output: Output, *, allow_partial: bool = False) -> dict[str, Any]:
@@ -35,6 +35,29 @@ def import_flame(
         identity_modes: How many of the 300 identity modes to keep; all where not given.
     """
     model = import_flame_model(source, output, landmarks=landmarks, identity_modes=identity_modes)
+    return _summary(model, str(output))
+
+
+def import_bfm(
+    source: Input,
+    output: Output,
+    *,
+    landmarks: Path | None = None,
+    expressions: Path | None = None,
+    identity_modes: int | None = None,
+) -> dict[str, Any]:
+    """Import a Basel Face Model of 2009 or 2017 as a face model.
+
+    Args:
+        source: `01_MorphableModel.mat`, or the `.h5` of 2017.
+        output: The `*.face.npz` to write.
+        landmarks: Text of 68 vertex numbers, counted from 0, in iBUG's order.
+        expressions: For 2009: `Exp_Pca.bin`, or a `.mat` with expPC and expEV.
+        identity_modes: How many of the identity modes to keep; all where not given.
+    """
+    model = import_bfm_model(
+        source, output, landmarks=landmarks, expressions=expressions, identity_modes=identity_modes
+    )
     return _summary(model, str(output))
 
 

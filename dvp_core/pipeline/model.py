@@ -10,6 +10,8 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel, read_face_model, write_face_model
 from dvp_core.data.take import Take, read_take
 from dvp_core.face import built_in_face, import_flame, import_ict
+from dvp_core.face.import_bfm import bfm_face_model
+from dvp_core.pipeline.bfm_files import read_bfm
 from dvp_core.pipeline.pickled_arrays import plain_archive
 
 
@@ -44,6 +46,32 @@ def import_flame_model(
         if landmarks is not None and Path(landmarks).suffix in (".npy", ".pkl"):
             places = plain_archive(landmarks, Path(folder))
         model = import_flame(arrays, landmarks=places, identity_modes=identity_modes)
+    write_face_model(output, model)
+    return model
+
+
+def import_bfm_model(
+    source: Path | str,
+    output: Path | str,
+    *,
+    landmarks: Path | str | None = None,
+    expressions: Path | str | None = None,
+    identity_modes: int | None = None,
+) -> FaceModel:
+    """Import a Basel Face Model and write `*.face.npz`.
+
+    Args:
+        source: `01_MorphableModel.mat` of 2009, or an `.h5` of 2017.
+        output: The `*.face.npz` to write.
+        landmarks: Text of the 68 points' vertex numbers.
+        expressions: For 2009, which has none: `Exp_Pca.bin`, or a `.mat` with `expPC` and `expEV`.
+        identity_modes: How many identity modes to keep, the strongest first; None keeps all.
+
+    Raises:
+        DataError: Not such files, or no landmarks.
+    """
+    bfm = read_bfm(source, expressions=expressions)
+    model = bfm_face_model(bfm, landmarks=landmarks, identity_modes=identity_modes, where=source)
     write_face_model(output, model)
     return model
 

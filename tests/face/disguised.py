@@ -121,3 +121,71 @@ def pickled_under_foreign_names(arrays: dict, chumpy: dict[str, dict], sparse: d
                 del sys.modules[name]
             else:
                 sys.modules[name] = module
+
+
+@dataclass(frozen=True)
+class BfmSource:
+    """The built-in face as one skin that runs over its eyes, metres; modes are orthogonal, longest first."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    identity: np.ndarray
+    expression: np.ndarray
+    landmarks: np.ndarray
+    colour: np.ndarray
+    colour_modes: np.ndarray
+
+
+def bfm_source() -> BfmSource:
+    face = built_in_face()
+    cut = cut_from(face, np.flatnonzero(face.region("face", "head", "neck")))
+    vertices = face.vertices[cut.kept]
+    stacked = [vertices[None], face.identity_basis[:, cut.kept], face.expression_basis[:, cut.kept]]
+    fields, triangles = np.concatenate(stacked), cut.triangles
+    for center in face.eye_centers:
+        fields, triangles = with_closed_eye(fields, triangles, center)
+    identity_end = 1 + face.identity_count
+    colour = np.resize(face.reflectance_mean[cut.kept], (fields.shape[1], 3))
+    colour[len(vertices) :] = 0.6
+    random = np.random.default_rng(2)
+    return BfmSource(
+        vertices=fields[0],
+        triangles=triangles,
+        identity=orthogonal(fields[1:identity_end]),
+        expression=orthogonal(fields[identity_end:]),
+        landmarks=cut.landmark_numbers(),
+        colour=np.clip(colour, 0, 1) ** (1 / 2.2),
+        colour_modes=orthogonal(random.normal(size=(4, *colour.shape)) * 0.01),
+    )
+
+
+def with_closed_eye(fields: np.ndarray, triangles: np.ndarray, center: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The fields (N, V, 3) and triangles with the hole before an eyeball filled by rings toward its middle."""
+    edges = {(int(a), int(b)) for triangle in triangles for a, b in zip(triangle, np.roll(triangle, -1), strict=True)}
+    following = {a: b for b, a in edges if (a, b) not in edges and np.linalg.norm(fields[0, a] - center) < 0.022}
+    loop = [next(iter(following))]
+    while following[loop[-1]] != loop[0]:
+        loop.append(following[loop[-1]])
+    rim = fields[:, loop]
+    middle = rim.mean(axis=1, keepdims=True)
+    middle[0, 0, 2] += 0.002
+    numbers, count = [np.array(loop)], fields.shape[1]
+    for share in (0.15, 0.3, 0.45, 0.6, 0.75, 0.9):
+        fields = np.concatenate([fields, rim + share * (middle - rim)], axis=1)
+        numbers.append(count + np.arange(len(loop)))
+        count += len(loop)
+    fields = np.concatenate([fields, middle], axis=1)
+    added = []
+    for outer, inner in zip(numbers, [*numbers[1:], np.full(len(loop), count)], strict=True):
+        added += [np.column_stack([outer, np.roll(outer, -1), inner])]
+        added += [np.column_stack([inner, np.roll(outer, -1), np.roll(inner, -1)])]
+    grown = np.concatenate([triangles, *added])
+    is_flat = (grown[:, 0] == grown[:, 2]) | (grown[:, 1] == grown[:, 2]) | (grown[:, 0] == grown[:, 1])
+    return fields, grown[~is_flat]
+
+
+def orthogonal(modes: np.ndarray) -> np.ndarray:
+    """Modes (N, V, 3) that span the same, at right angles to each other, the largest first."""
+    flat = modes.reshape(len(modes), -1).astype(np.float64)
+    size, turn = np.linalg.eigh(flat @ flat.T)
+    return (turn.T @ flat)[::-1][: np.sum(size > 1e-12 * size.max())].reshape(-1, *modes.shape[1:])
