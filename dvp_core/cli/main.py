@@ -39,6 +39,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "model import-ict": ("model", "import_ict", "Import ICT-FaceKit as a face model"),
     "model import-flame": ("model", "import_flame", "Import FLAME as a face model"),
     "model import-bfm": ("model", "import_bfm", "Import a Basel Face Model as a face model"),
+    "model map": ("model", "map_expressions", "Fit how one face model's expressions are said in another's"),
     "model calibrate": ("model", "calibrate", "Measure where MediaPipe sees its points on a face model"),
     "model built-in": ("model", "built_in", "Write the built-in face as a face model"),
     "consent new": ("consent", "new", "Record a person's consent for one clip and use"),

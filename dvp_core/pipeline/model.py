@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dvp_core.data.errors import DataError
+from dvp_core.data.expression_map import ExpressionMap, write_expression_map
 from dvp_core.data.face_model import FaceModel, read_face_model, write_face_model
 from dvp_core.data.take import Take, read_take
 from dvp_core.face import built_in_face, import_flame, import_ict
+from dvp_core.face.expression_fit import fit_expression_map
 from dvp_core.face.import_bfm import bfm_face_model
 from dvp_core.pipeline.bfm_files import read_bfm
 from dvp_core.pipeline.pickled_arrays import plain_archive
@@ -81,6 +83,19 @@ def write_built_in_model(output: Path | str) -> FaceModel:
     model = built_in_face()
     write_face_model(output, model)
     return model
+
+
+def map_models(source: Path | str, target: Path | str, output: Path | str) -> ExpressionMap:
+    """Fit how the expressions of one `*.face.npz` are said in another, and write `*.map.npz`.
+
+    Args:
+        source: The model whose performances are to be carried.
+        target: The model that shall perform them.
+        output: The `*.map.npz` to write.
+    """
+    found = fit_expression_map(read_face_model(source), read_face_model(target))
+    write_expression_map(output, found)
+    return found
 
 
 def load_face_model(path: Path | str | None) -> FaceModel:
