@@ -11,21 +11,22 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 
-SKIN_REGION_NAMES = ("face", "head", "neck")
+SKIN_REGION_NAMES = ("face", "head", "neck", "other")
 _BELOW_JAW_M = 0.006
 _BEHIND_EARS_M = 0.004
 _BELOW_CHIN_M = 0.025
 
 
-def skin_regions(vertices: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def skin_regions(vertices: np.ndarray, landmarks: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Return (V,) uint8 numbers into `SKIN_REGION_NAMES`.
 
     The face is what lies before the ears, above the jaw line and below the hairline; the neck what lies well below
-    the chin; the head is the rest.
+    the chin; the head is the rest. "other" is what no triangle uses, so that nobody looks for a surface there.
 
     Args:
         vertices: (V, 3) of the skin at rest, head space, metres.
         landmarks: (68, 3) on it.
+        triangles: (T, 3) of the mesh.
     """
     jaw = landmarks[:17][np.argsort(landmarks[:17, 0])]
     jaw_height = np.interp(vertices[:, 0], jaw[:, 0], jaw[:, 1])
@@ -38,7 +39,8 @@ def skin_regions(vertices: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         & (np.abs(vertices[:, 0]) < np.abs(landmarks[:17, 0]).max() + _BEHIND_EARS_M)
     )
     is_neck = vertices[:, 1] < landmarks[8, 1] - _BELOW_CHIN_M
-    return np.select([is_face, is_neck], [0, 2], default=1).astype(np.uint8)
+    is_unused = np.bincount(triangles.ravel(), minlength=len(vertices)) == 0
+    return np.select([is_unused, is_face, is_neck], [3, 0, 2], default=1).astype(np.uint8)
 
 
 def cylindrical_uv(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

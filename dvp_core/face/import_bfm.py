@@ -29,6 +29,7 @@ from dvp_core.face.reflectance import PaintedFace, paint
 
 LEFT_EYE, RIGHT_EYE = slice(42, 48), slice(36, 42)
 REGION_NAMES = (*SKIN_REGION_NAMES, "eye_socket", "eyeball_left", "eyeball_right")
+EYEBALLS = REGION_NAMES.index("eyeball_left")
 _BEHIND_LIDS_M = 0.001
 _PRESSED_IN_M = 0.006
 _LID_EDGE_M = 0.002
@@ -82,10 +83,10 @@ def bfm_face_model(
     count = checked_mode_count(identity_modes, len(bfm.identity), where)
     ball, eyes = unit_ball(), (LEFT_EYE, RIGHT_EYE)
     centers = np.stack([_eye_center(marks[eye]) for eye in eyes])
-    skin, regions = _opened(bfm.vertices, marks)
+    skin, regions = _opened(bfm, marks)
     vertices = np.concatenate([skin, *(ball.vertices * EYEBALL_RADIUS_M + center for center in centers)])
     triangles = _with_balls(_outward(bfm, marks[30]), ball, len(skin))
-    regions = np.concatenate([regions, np.repeat([4, 5], len(ball.vertices))]).astype(np.uint8)
+    regions = np.concatenate([regions, np.repeat([EYEBALLS, EYEBALLS + 1], len(ball.vertices))]).astype(np.uint8)
     starts = len(skin) + len(ball.vertices) * np.arange(3)
     iris_radii = np.full(2, IRIS_RADIUS_M)
     painted = PaintedFace(vertices, regions, REGION_NAMES, marks, centers, iris_radii)
@@ -127,11 +128,11 @@ def _eye_center(outline: np.ndarray) -> np.ndarray:
     return center
 
 
-def _opened(vertices: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _opened(bfm: BfmArrays, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The skin (V, 3) with what lies between the lids pressed in, and its regions (V,)."""
-    opened, regions = vertices.copy(), skin_regions(vertices, marks)
+    opened, regions = bfm.vertices.copy(), skin_regions(bfm.vertices, marks, bfm.triangles)
     for eye in (LEFT_EYE, RIGHT_EYE):
-        inside = depth_in_outline(vertices, marks[eye])
+        inside = depth_in_outline(bfm.vertices, marks[eye])
         share = np.clip(inside / _LID_EDGE_M, 0.0, 1.0)
         opened[:, 2] -= _PRESSED_IN_M * share * share * (3.0 - 2.0 * share)
         regions[inside > 0] = REGION_NAMES.index("eye_socket")

@@ -163,7 +163,7 @@ def _jaw_shapes(flame: FlameArrays) -> dict[str, np.ndarray]:
 def _to_face_model(flame: FlameArrays, places: LandmarkPlaces, identity_modes: int) -> FaceModel:
     vertices = flame.v_template
     region_names = (*SKIN_REGION_NAMES, "eyeball_left", "eyeball_right")
-    regions = skin_regions(vertices, places.on(vertices))
+    regions = skin_regions(vertices, places.on(vertices), flame.f)
     eye_ranges = _eye_ranges(vertices)
     for side, (start, stop) in enumerate(eye_ranges):
         regions[start:stop] = len(SKIN_REGION_NAMES) + side
