@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,13 +45,23 @@ def import_flame_model(
         DataError: Not such files, or no landmarks.
     """
     with tempfile.TemporaryDirectory() as folder:
-        arrays = plain_archive(source, Path(folder))
-        places = landmarks
+        arrays, places = plain_archive(source, Path(folder)), landmarks
         if landmarks is not None and Path(landmarks).suffix in (".npy", ".pkl"):
             places = plain_archive(landmarks, Path(folder))
-        model = import_flame(arrays, landmarks=places, identity_modes=identity_modes)
+        with _errors_of({str(arrays): source, str(places): landmarks}):
+            model = import_flame(arrays, landmarks=places, identity_modes=identity_modes)
     write_face_model(output, model)
     return model
+
+
+@contextmanager
+def _errors_of(original: Mapping[str, Path | str | None]) -> Iterator[None]:
+    """Name the user's own file in errors about what was made of it."""
+    try:
+        yield
+    except DataError as error:
+        where = original.get(error.where or "") or error.where
+        raise DataError(error.what, where=where, remedy=error.remedy) from error
 
 
 def import_bfm_model(

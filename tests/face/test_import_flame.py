@@ -98,7 +98,9 @@ def test_the_pickle_gives_the_same_model_through_the_command(model, files, tmp_p
     output = tmp_path / "flame.face.npz"
     words = ["model", "import-flame", str(files / "generic_model.pkl"), "-o", str(output)]
     assert run(words) == 1
-    assert "--landmarks" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "--landmarks" in refused
+    assert f"{files / 'generic_model.pkl'}: " in refused  # the user's file, not what was made of it
     assert run([*words, "--landmarks", str(files / "points.txt")]) == 0
     read = read_face_model(output)
     np.testing.assert_allclose(read.vertices, model.vertices)
