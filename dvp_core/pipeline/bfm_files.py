@@ -90,23 +90,32 @@ def _read_2017(path: Path | str) -> BfmArrays:
 
 
 def _statistics(file: Any, group: str, path: Path | str) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean (V, 3) and modes (K, V, 3) of one group, each mode one standard deviation.
-
-    Editions store the basis with columns of length one, or scaled already by the deviation; the lengths tell which.
-    """
-    mean, basis, variance = (
-        _dataset(file, f"{group}/model/{name}", path) for name in ("mean", "pcaBasis", "pcaVariance")
-    )
+    """Return mean (V, 3) and modes (K, V, 3) of one group, each mode one standard deviation."""
+    names = ("mean", "pcaBasis", "pcaVariance")
+    mean, basis, variance = (_dataset(file, f"{group}/model/{name}", path) for name in names)
     points = _points(mean, path, f"{group}/model/mean")
     if basis.ndim != 2 or variance.size != basis.shape[1] or (variance < 0).any():
         raise DataError(f"{group}/model holds {variance.size} variances for a basis {basis.shape}", where=path)
     deviation = np.sqrt(variance.ravel().astype(np.float64))
+    scale = np.ones_like(deviation) if _is_scaled(basis, deviation, f"{group}/model/pcaBasis", path) else deviation
+    return points, _modes(basis, scale, len(points), path, f"{group}/model/pcaBasis")
+
+
+def _is_scaled(basis: np.ndarray, deviation: np.ndarray, name: str, path: Path | str) -> bool:
+    """Whether a basis (3 V, K) holds its deviations (K,) already, as files of old versions of its format do.
+
+    Columns without them have length one, or somewhat less where the mesh was cut from a larger one; columns with them
+    are as long as the deviations, which differ by far more.
+    """
     lengths = np.sqrt(np.einsum("ij,ij->j", basis, basis, dtype=np.float64))
-    if np.allclose(lengths, 1.0, rtol=0.01):
-        return points, _modes(basis, deviation, len(points), path, f"{group}/model/pcaBasis")
-    if np.allclose(lengths, deviation, rtol=0.01):
-        return points, _modes(basis, np.ones_like(deviation), len(points), path, f"{group}/model/pcaBasis")
-    raise DataError(f"{group}/model/pcaBasis has columns of neither length one nor their deviation", where=path)
+    is_used = deviation > 1e-6 * deviation.max(initial=0.0)
+    for is_scaled, relative in ((False, lengths), (True, lengths / np.maximum(deviation, 1e-12))):
+        if ((relative[is_used] <= 1.01) & (relative[is_used] > 0.05)).all():
+            return is_scaled
+    raise DataError(
+        f"{name} has columns of lengths {lengths.min():.3g} to {lengths.max():.3g}, neither one nor the deviations",
+        where=path,
+    )
 
 
 def _dataset(file: Any, name: str, path: Path | str) -> np.ndarray:

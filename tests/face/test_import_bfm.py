@@ -153,6 +153,24 @@ def test_a_basis_that_is_scaled_already_is_not_scaled_again(files, source, tmp_p
     np.testing.assert_allclose(plain.identity, scaled.identity, atol=1e-7)
 
 
+def test_a_basis_cut_from_a_larger_mesh_has_shorter_columns(files, source, tmp_path):
+    path = tmp_path / "cut.h5"
+    write_2017(path, source)
+    with h5py.File(path, "r+") as file:
+        file["shape/model/pcaBasis"][...] *= 0.7
+    plain, cut = read_bfm(files / "model2017.h5"), read_bfm(path)
+    np.testing.assert_allclose(0.7 * plain.identity, cut.identity, atol=1e-7)
+
+
+def test_a_basis_of_neither_kind_is_refused(source, tmp_path):
+    path = tmp_path / "odd.h5"
+    write_2017(path, source)
+    with h5py.File(path, "r+") as file:
+        file["expression/model/pcaBasis"][...] *= 1000
+    with pytest.raises(DataError, match=r"expression/model/pcaBasis has columns of lengths 1e\+03"):
+        read_bfm(path)
+
+
 def test_the_command_writes_a_model_and_asks_for_landmarks(files, tmp_path, capsys):
     words = ["model", "import-bfm", str(files / "01_MorphableModel.mat"), "-o", str(tmp_path / "bfm.face.npz")]
     assert run(words) == 1
