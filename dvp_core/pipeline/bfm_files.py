@@ -24,7 +24,7 @@ _LIMIT_BYTES = 4 << 30
 _HDF5_MAGIC = b"\x89HDF"
 _NAMES_2009 = ("shapeMU", "shapePC", "shapeEV", "texMU", "texPC", "texEV", "tl")
 _EXPRESSION_NAMES = ("expMU", "expPC", "expEV", "trimIndex")
-_REMEDY_EXTRA = "Install the extra: pip install 'deep-video-portraits[bfm]'"
+_REMEDY_EXTRA = "Install the extra: pip install '.[bfm]'"
 
 
 def read_bfm(path: Path | str, *, expressions: Path | str | None = None) -> BfmArrays:
