@@ -23,6 +23,8 @@ HEAVY = (
     "c2pa",
     "pydantic",
     "pxr",
+    "scipy",
+    "h5py",
 )
 
 # room: (our rooms it may import, libraries it may import)
@@ -51,7 +53,7 @@ ROOMS = {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
             *("compose", "trust", "evaluate", "actor", "review", "exchange"),
         },
-        {"numpy", "cv2"},
+        {"numpy", "cv2", "h5py", "scipy"},
     ),
     "dvp_core/cli": ({"pipeline", "data"}, {"tyro", "rich"}),
     "farm": (

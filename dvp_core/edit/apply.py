@@ -13,8 +13,7 @@ import numpy as np
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
-from dvp_core.edit.channels import is_named
-from dvp_core.face.expression_names import SPLIT_NAMES, canonical_name
+from dvp_core.face.expression_names import SPLIT_NAMES, canonical_name, is_named
 from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA, relative_to_facing
 from dvp_core.maths.rotations import (
     multiply_quaternions,

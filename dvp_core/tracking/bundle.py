@@ -13,7 +13,15 @@ from dvp_core.tracking.options import PriorOptions
 from dvp_core.tracking.outline import Outline
 from dvp_core.tracking.solver import NormalEquations, SolverOptions, StepBox, accumulate, minimise
 from dvp_core.tracking.stages import BundleStage
-from dvp_core.tracking.states import FrameState, Layout, SharedState, frame_box, moved_frame, moved_shared
+from dvp_core.tracking.states import (
+    ExpressionRange,
+    FrameState,
+    Layout,
+    SharedState,
+    frame_box,
+    moved_frame,
+    moved_shared,
+)
 from dvp_core.tracking.terms.prior import expression_prior, focal_prior, identity_prior
 
 
@@ -36,6 +44,7 @@ class BundleProblem:
         usual_focal_px: Centre of the focal length's prior.
         expression_sigma: (E,) spread of expressions.
         priors: Spreads of the rest.
+        expression_range: Between which values expressions may lie.
     """
 
     rig: Rig
@@ -44,6 +53,7 @@ class BundleProblem:
     usual_focal_px: float
     expression_sigma: np.ndarray
     priors: PriorOptions
+    expression_range: ExpressionRange
 
 
 def fit_bundle(problem: BundleProblem, bundle: Bundle, stage: BundleStage) -> Bundle:
@@ -53,8 +63,8 @@ def fit_bundle(problem: BundleProblem, bundle: Bundle, stage: BundleStage) -> Bu
     solution = minimise(
         bundle,
         linearise=lambda state: _linearised(problem, state, layout, outlines),
-        retract=_retraction(layout),
-        box=lambda state: _box(state, layout),
+        retract=_retraction(problem, layout),
+        box=lambda state: _box(problem, state, layout),
         options=SolverOptions(max_steps=stage.max_steps),
     )
     return solution.state
@@ -76,7 +86,7 @@ def _linearised(
     size = frame_size * frame_count + layout.size - frame_size
     hessian, gradient, energy = np.zeros((size, size)), np.zeros(size), 0.0
     shared = np.arange(frame_size * frame_count, size)
-    mean = np.full(layout.expression_count, -problem.priors.expression_push)
+    mean = problem.expression_range.likely_middle(layout.expression_count, problem.priors.expression_push)
     for number, (frame, points, outline) in enumerate(zip(bundle.frames, problem.points, outlines, strict=True)):
         terms = point_terms(problem.rig, points, frame, bundle.shared, problem.camera, layout, outline)
         terms.append(expression_prior(frame, layout, mean=mean, sigma=problem.expression_sigma))
@@ -96,19 +106,19 @@ def _linearised(
     return NormalEquations(hessian, gradient, energy + priors.energy)
 
 
-def _retraction(layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
+def _retraction(problem: BundleProblem, layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
     def retract(bundle: Bundle, step: np.ndarray) -> Bundle:
         end = layout.frame_size * len(bundle.frames)
         steps = step[:end].reshape(len(bundle.frames), -1)
-        frames = tuple(moved_frame(frame, part) for frame, part in zip(bundle.frames, steps, strict=True))
+        within = problem.expression_range
+        frames = tuple(moved_frame(frame, part, within) for frame, part in zip(bundle.frames, steps, strict=True))
         return Bundle(frames, moved_shared(bundle.shared, step[end:]))
 
     return retract
 
 
-def _box(bundle: Bundle, layout: Layout) -> StepBox:
-    largest = np.ones(layout.expression_count)
-    boxes = [frame_box(frame, largest) for frame in bundle.frames]
+def _box(problem: BundleProblem, bundle: Bundle, layout: Layout) -> StepBox:
+    boxes = [frame_box(frame, problem.expression_range) for frame in bundle.frames]
     free = np.full(layout.size - layout.frame_size, np.inf)
     return StepBox(
         np.concatenate([*(box.lower for box in boxes), -free]), np.concatenate([*(box.upper for box in boxes), free])

@@ -17,7 +17,7 @@ from dvp_core.tracking.options import PhotometricOptions
 from dvp_core.tracking.picture import Picture
 from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
 from dvp_core.tracking.stages import FRAME_STAGES, FrameStage
-from dvp_core.tracking.states import FrameState, Layout, SharedState, frame_box, moved_frame
+from dvp_core.tracking.states import ExpressionRange, FrameState, Layout, SharedState, frame_box, moved_frame
 from dvp_core.tracking.surface import SurfacePoints, see
 from dvp_core.tracking.terms.photometric import Appearance, photometric_residual
 from dvp_core.tracking.terms.prior import expression_prior
@@ -36,7 +36,8 @@ class FrameProblem:
         rig: The person's points (identity applied).
         camera: The plate's camera with its final focal length.
         expression_sigma: (E,).
-        expression_push: How far below zero the expressions' prior has its middle.
+        expression_push: How far below zero the named expressions' prior has its middle.
+        expression_range: Between which values expressions may lie.
         motion: Usual motion between neighbouring frames.
         person: Reflectance; None tracks by points alone.
         patch: Vertices whose colours are compared.
@@ -49,6 +50,7 @@ class FrameProblem:
     camera: Camera
     expression_sigma: np.ndarray
     expression_push: float
+    expression_range: ExpressionRange
     motion: Motion
     person: PersonAppearance | None
     patch: SkinPatch | None
@@ -145,7 +147,8 @@ def _fit_stage(
     shared = _shared(problem)
     outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
     look = _appearance(problem, start, light, layout) if stage.has_photometric else None
-    mean = np.full(layout.expression_count, -problem.expression_push)
+    within = problem.expression_range
+    mean = within.likely_middle(layout.expression_count, problem.expression_push)
 
     def linearise(state: FrameState) -> NormalEquations:
         terms = point_terms(problem.rig, points, state, shared, problem.camera, layout, outline)
@@ -156,12 +159,11 @@ def _fit_stage(
             terms.append(_photometric(problem, look, picture, state, layout))
         return accumulate(terms, layout.size)
 
-    largest = np.ones(layout.expression_count)
     solution = minimise(
         start,
         linearise=linearise,
-        retract=moved_frame,
-        box=lambda state: frame_box(state, largest),
+        retract=lambda state, step: moved_frame(state, step, within),
+        box=lambda state: frame_box(state, within),
         options=SolverOptions(max_steps=stage.max_steps, least_gain=1e-3),
     )
     return solution.state, np.sqrt(np.diagonal(np.linalg.inv(solution.equations.hessian)))

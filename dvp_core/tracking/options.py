@@ -101,6 +101,8 @@ class PriorOptions:
         expression_push: The expressions' prior has its middle this far below zero, so that shapes that undo each other
             (a mouth to the left and to the right) rest at zero.
         eye_look_share: Spread of the lids that follow the gaze, as a part of it.
+        numbered_sigma: Spread of modes without names, in the model's standard deviations.
+        numbered_reach: How far such a mode may go to either side.
         focal_sigma: Relative spread of the focal length about the usual one.
         usual_focal: Usual focal length over the plate's longer side.
     """
@@ -109,6 +111,8 @@ class PriorOptions:
     expression_sigma: float = 0.3
     expression_push: float = 0.15
     eye_look_share: float = 0.15
+    numbered_sigma: float = 1.0
+    numbered_reach: float = 4.0
     focal_sigma: float = 0.06
     usual_focal: float = 1.8
 
@@ -120,12 +124,14 @@ class MotionOptions:
     Attributes:
         rotation_rad: Turn of the head.
         translation_m: Way of the head.
-        expression: Change of an expression.
+        expression: Change of a named expression.
+        numbered: Change of a mode without a name.
     """
 
     rotation_rad: float = 0.15
     translation_m: float = 0.03
     expression: float = 0.6
+    numbered: float = 2.0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dvp_core.data.landmark_definitions import (
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.face import landmarks_68
+from dvp_core.face.expression_names import is_named
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
@@ -34,7 +35,7 @@ from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.outline import OutlineFinder, outline_finder
 from dvp_core.tracking.picture import Picture, window_of_plate
 from dvp_core.tracking.stages import BUNDLE_STAGES
-from dvp_core.tracking.states import SharedState
+from dvp_core.tracking.states import ExpressionRange, SharedState
 from dvp_core.tracking.surface import landmark_points, vertex_points
 from dvp_core.tracking.terms.temporal import Motion
 
@@ -149,10 +150,23 @@ def known_person(
 def expression_sigma(model: FaceModel, options: TrackOptions) -> np.ndarray:
     """Return (E,) spreads of the model's expressions.
 
-    Lids that follow the gaze look like half a blink; kept narrow, they leave blinks to the blinks.
+    Lids that follow the gaze look like half a blink; kept narrow, they leave blinks to the blinks. Numbered modes have
+    a spread of their own.
     """
     is_lid_of_gaze = np.array([name.startswith("eyeLook") for name in model.expression_names], dtype=bool)
-    return options.priors.expression_sigma * np.where(is_lid_of_gaze, options.priors.eye_look_share, 1.0)
+    named = options.priors.expression_sigma * np.where(is_lid_of_gaze, options.priors.eye_look_share, 1.0)
+    return np.where(_is_numbered(model), options.priors.numbered_sigma, named)
+
+
+def expression_range(model: FaceModel, options: TrackOptions) -> ExpressionRange:
+    """Return where the model's expressions may lie: named shapes in 0..1, numbered modes on both sides of zero."""
+    reach = options.priors.numbered_reach
+    is_numbered = _is_numbered(model)
+    return ExpressionRange(np.where(is_numbered, -reach, 0.0), np.where(is_numbered, reach, 1.0))
+
+
+def _is_numbered(model: FaceModel) -> np.ndarray:
+    return np.array([not is_named(name) for name in model.expression_names], dtype=bool)
 
 
 def _fitted_bundle(
@@ -175,7 +189,8 @@ def _fitted_bundle(
         progress("shape", number, len(BUNDLE_STAGES))
         used = replace(stage, has_focal=stage.has_focal and options.focal_px is None)
         sigma = expression_sigma(model, options)
-        problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors)
+        within = expression_range(model, options)
+        problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors, within)
         bundle = fit_bundle(problem, bundle, used)
         if stage.is_calibrating and detector is None:
             rig = calibrated(rig, plain, model, bundle, points, camera)
@@ -232,12 +247,12 @@ def _frame_problem(
     motion = Motion(
         usual.rotation_rad * speed,
         usual.translation_m * speed,
-        np.full(face.expression_count, usual.expression * speed),
+        np.where(_is_numbered(face), usual.numbered, usual.expression) * speed,
     )
     patch = skin = None
     if appearance is not None and options.photometric is not None:
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
-    push = options.priors.expression_push
-    return FrameProblem(face, rig, camera, sigma, push, motion, appearance, patch, skin, options.photometric)
+    push, within = options.priors.expression_push, expression_range(face, options)
+    return FrameProblem(face, rig, camera, sigma, push, within, motion, appearance, patch, skin, options.photometric)
