@@ -59,18 +59,19 @@ class BundleProblem:
 def fit_bundle(problem: BundleProblem, bundle: Bundle, stage: BundleStage) -> Bundle:
     """Return the bundle after one stage."""
     layout = Layout(len(problem.expression_sigma), len(bundle.shared.identity), stage.has_focal)
-    outlines = _outlines(problem, bundle) if stage.has_outline else [None] * len(bundle.frames)
+    outlines = bundle_outlines(problem, bundle) if stage.has_outline else [None] * len(bundle.frames)
     solution = minimise(
         bundle,
-        linearise=lambda state: _linearised(problem, state, layout, outlines),
-        retract=_retraction(problem, layout),
-        box=lambda state: _box(problem, state, layout),
+        linearise=lambda state: bundle_equations(problem, state, layout, outlines),
+        retract=moved_bundle(problem, layout),
+        box=lambda state: bundle_box(problem, state, layout),
         options=SolverOptions(max_steps=stage.max_steps),
     )
     return solution.state
 
 
-def _outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
+def bundle_outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
+    """Return every key frame's outline as it stands, where outlines are used."""
     finder = problem.rig.outline
     if finder is None:
         return [None] * len(bundle.frames)
@@ -78,10 +79,10 @@ def _outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
     return [finder.find(points.ibug_px[:17], frame, bundle.shared, problem.camera) for points, frame in pairs]
 
 
-def _linearised(
+def bundle_equations(
     problem: BundleProblem, bundle: Bundle, layout: Layout, outlines: Sequence[Outline | None]
 ) -> NormalEquations:
-    """Sum the frames' equations into one system: all frames' numbers first, then the shared ones."""
+    """Return the frames' equations in one system: all frames' numbers first, then the shared ones."""
     frame_size, frame_count = layout.frame_size, len(bundle.frames)
     size = frame_size * frame_count + layout.size - frame_size
     hessian, gradient, energy = np.zeros((size, size)), np.zeros(size), 0.0
@@ -91,7 +92,7 @@ def _linearised(
         terms = point_terms(problem.rig, points, frame, bundle.shared, problem.camera, layout, outline)
         terms.append(expression_prior(frame, layout, mean=mean, sigma=problem.expression_sigma))
         local = accumulate(terms, layout.size)
-        places = np.concatenate([np.arange(number * frame_size, (number + 1) * frame_size), shared])
+        places = layout.places(number, frame_count)
         hessian[np.ix_(places, places)] += local.hessian
         gradient[places] += local.gradient
         energy += local.energy
@@ -106,7 +107,9 @@ def _linearised(
     return NormalEquations(hessian, gradient, energy + priors.energy)
 
 
-def _retraction(problem: BundleProblem, layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
+def moved_bundle(problem: BundleProblem, layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
+    """Return what moves a bundle by a step."""
+
     def retract(bundle: Bundle, step: np.ndarray) -> Bundle:
         end = layout.frame_size * len(bundle.frames)
         steps = step[:end].reshape(len(bundle.frames), -1)
@@ -117,7 +120,8 @@ def _retraction(problem: BundleProblem, layout: Layout) -> Callable[[Bundle, np.
     return retract
 
 
-def _box(problem: BundleProblem, bundle: Bundle, layout: Layout) -> StepBox:
+def bundle_box(problem: BundleProblem, bundle: Bundle, layout: Layout) -> StepBox:
+    """Return the steps that keep every frame's expressions in their range."""
     boxes = [frame_box(frame, problem.expression_range) for frame in bundle.frames]
     free = np.full(layout.size - layout.frame_size, np.inf)
     return StepBox(

@@ -17,11 +17,19 @@ from dvp_core.data.camera import Camera
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.progress import Progress
 from dvp_core.maths.projection import project_jacobian
-from dvp_core.tracking.bundle import Bundle, BundleProblem, bundle_box, bundle_equations, moved_bundle
+from dvp_core.tracking.bundle import (
+    Bundle,
+    BundleProblem,
+    bundle_box,
+    bundle_equations,
+    bundle_outlines,
+    moved_bundle,
+)
 from dvp_core.tracking.options import TextureOptions
+from dvp_core.tracking.outline import Outline
 from dvp_core.tracking.picture import Picture
 from dvp_core.tracking.rims import Rim, RimFinder, find_rim, rim_finder
-from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, energy_of, minimise
+from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
 from dvp_core.tracking.states import FrameState, Layout
 from dvp_core.tracking.surface import SurfacePoints, see, vertex_points
 from dvp_core.tracking.terms.contour import contour_residual
@@ -63,14 +71,18 @@ class _Evidence:
         tracks: Of each key frame.
         offset_precision: (N, 3, 3), of how far a tile may lie from its vertex, head space.
         rims: Of each key frame.
+        rim_points: Their vertices, with identity.
         rim_px: Expected error of a rim's edge, plate pixels.
+        outlines: Of each key frame, for the points' own terms.
     """
 
     points: SurfacePoints
     tracks: Sequence[TileTracks]
     offset_precision: np.ndarray
     rims: Sequence[Rim]
+    rim_points: Sequence[SurfacePoints]
     rim_px: float
+    outlines: Sequence[Outline | None]
 
 
 def fit_skin_bundle(
@@ -102,12 +114,12 @@ def fit_skin_bundle(
     for number in range(options.round_count):
         progress("skin", number, options.round_count)
         measured = _measured(model, vertices, offsets, bundle, problem.camera, finder, pictures, options)
-        evidence = measured.evidence(points, options)
+        evidence = measured.evidence(model, points, bundle_outlines(problem, bundle), options)
         solution = minimise(
             bundle,
             linearise=lambda state, seen=evidence: _linearised(problem, seen, state, layout)[0],
-            retract=moved_bundle(layout),
-            box=lambda state: bundle_box(state, layout),
+            retract=moved_bundle(problem, layout),
+            box=lambda state: bundle_box(problem, state, layout),
             options=SolverOptions(max_steps=STEPS_A_ROUND),
         )
         bundle = solution.state
@@ -129,11 +141,15 @@ class _Measured:
     rims: list[Rim]
     pixel_size_px: float
 
-    def evidence(self, points: SurfacePoints, options: TextureOptions) -> _Evidence:
+    def evidence(
+        self, model: FaceModel, points: SurfacePoints, outlines: Sequence[Outline | None], options: TextureOptions
+    ) -> _Evidence:
         """Return what the solver needs of it."""
         loose = np.array([options.slide_m, options.slide_m, options.bulge_m]) ** -2
         precision = np.swapaxes(self.frames_head, 1, 2) @ (loose[:, None] * self.frames_head)
-        return _Evidence(points, self.tracks, precision, self.rims, options.rim_px * self.pixel_size_px)
+        rim_px = options.rim_px * self.pixel_size_px
+        rim_points = [vertex_points(model, rim.vertices) for rim in self.rims]
+        return _Evidence(points, self.tracks, precision, self.rims, rim_points, rim_px, outlines)
 
     def sharpest(self, options: TextureOptions) -> KnownTiles:
         """Return the tiles that say most about where they are."""
@@ -170,9 +186,7 @@ def _measured(
     grid = tile_grid(pixel_size_px * distance_m / camera.focal_px, options.half_width_px)
     sights = [see_tiles(moved, frame, camera) for frame in bundle.frames]
     is_seen, rims = [], []
-    for frame, sight, texture, picture in zip(
-        bundle.frames, sights, pictures.textures, pictures.pictures, strict=True
-    ):
+    for frame, sight, texture, picture in zip(bundle.frames, sights, pictures.textures, pictures.pictures, strict=True):
         depth = _depth_of(face, frame, camera, texture, options.half_width_px)
         plain = depth.is_plain(depth.places(sight.centers_px), _depths(moved, frame))
         is_seen.append(plain & (sight.facing > options.least_facing))
@@ -203,7 +217,7 @@ def _linearised(
     problem: BundleProblem, evidence: _Evidence, bundle: Bundle, layout: Layout
 ) -> tuple[NormalEquations, np.ndarray]:
     """Return the equations with the tiles' offsets eliminated, and the best offsets (N, 3) themselves."""
-    base = bundle_equations(problem, bundle, layout, [None] * len(bundle.frames))
+    base = bundle_equations(problem, bundle, layout, evidence.outlines)
     hessian, gradient, energy = base.hessian.copy(), base.gradient.copy(), base.energy
     parts = [
         _FramePart.of(problem.camera, evidence.points, tracks, frame, bundle, layout)
@@ -212,11 +226,11 @@ def _linearised(
     offsets, weights = _best_offsets(parts, evidence.offset_precision)
     own = evidence.offset_precision.copy()
     cross = np.zeros((len(offsets), 3, len(gradient)))
-    for number, (part, weight, rim) in enumerate(zip(parts, weights, evidence.rims, strict=True)):
+    for number, (part, weight) in enumerate(zip(parts, weights, strict=True)):
         places = layout.places(number, len(bundle.frames))
         values = part.values + (part.by_offset @ offsets[..., None])[..., 0]
         term = Residual(values.ravel(), part.by_step.reshape(values.size, -1), 2, TRACK_SCALE)
-        rim_term = _rim_term(problem, evidence, rim, bundle, number, layout)
+        rim_term = _rim_term(problem, evidence, bundle, number, layout)
         local = accumulate([term, rim_term], layout.size)
         hessian[np.ix_(places, places)] += local.hessian
         gradient[places] += local.gradient
@@ -275,11 +289,9 @@ def _weights(values: np.ndarray) -> np.ndarray:
     return 1 / np.sqrt(1 + (values**2).sum(axis=1) / TRACK_SCALE**2)
 
 
-def _rim_term(
-    problem: BundleProblem, evidence: _Evidence, rim: Rim, bundle: Bundle, number: int, layout: Layout
-) -> Residual:
+def _rim_term(problem: BundleProblem, evidence: _Evidence, bundle: Bundle, number: int, layout: Layout) -> Residual:
     """Return how far a frame's rim is from the picture's edges."""
-    points = evidence.rim_points(rim)
-    seen = see(points, bundle.frames[number], bundle.shared, problem.camera, layout)
+    rim = evidence.rims[number]
+    seen = see(evidence.rim_points[number], bundle.frames[number], bundle.shared, problem.camera, layout)
     sigma = np.full(len(rim.vertices), evidence.rim_px)
     return contour_residual(seen, rim.targets_px, rim.across, sigma, robust_scale=RIM_SCALE)

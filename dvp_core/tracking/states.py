@@ -79,6 +79,12 @@ class Layout:
         """All numbers of the step."""
         return self.focal.stop
 
+    def places(self, number: int, frame_count: int) -> np.ndarray:
+        """Return (size,): where a frame's step stands in that of several frames, which all share the last numbers."""
+        start = self.frame_size * frame_count
+        own = np.arange(number * self.frame_size, (number + 1) * self.frame_size)
+        return np.concatenate([own, np.arange(start, start + self.size - self.frame_size)])
+
 
 @dataclass(frozen=True)
 class ExpressionRange:

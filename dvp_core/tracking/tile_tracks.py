@@ -96,7 +96,11 @@ def templates_of(values: np.ndarray, grid: TileGrid) -> Templates:
 
 
 def track_key_tiles(
-    textures: Sequence[Texture], sights: Sequence[TileSights], is_seen: np.ndarray, grid: TileGrid, options: TextureOptions
+    textures: Sequence[Texture],
+    sights: Sequence[TileSights],
+    is_seen: np.ndarray,
+    grid: TileGrid,
+    options: TextureOptions,
 ) -> tuple[Templates, list[TileTracks]]:
     """Return what tiles look like over K key frames, and where each frame shows them.
 

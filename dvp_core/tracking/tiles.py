@@ -30,6 +30,15 @@ class SkinTiles:
     sides: SurfacePoints
     patch: SkinPatch
 
+    def chosen(self, which: np.ndarray) -> SkinTiles:
+        """Return some of the tiles, by their numbers."""
+        return SkinTiles(
+            self.vertices[which],
+            self.centers.chosen(which),
+            self.sides.chosen(which),
+            replace(self.patch, vertices=self.patch.vertices[which], places=self.patch.places[which]),
+        )
+
     def shifted(self, offsets_head: np.ndarray) -> SkinTiles:
         """Return the tiles with their middles moved by (N, 3) metres."""
         return replace(self, centers=self.centers.shifted(offsets_head))

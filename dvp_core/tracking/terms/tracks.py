@@ -1,4 +1,4 @@
-"""Tiles of skin lie where their pattern was seen: the reprojection error of feature tracks, each with its own errors."""
+"""Tiles of skin lie where their pattern was seen: the reprojection error of feature tracks."""
 
 from __future__ import annotations
 
