@@ -201,7 +201,7 @@ def _depth_of(face: FaceModel, frame: FrameState, camera: Camera, texture: Textu
         face,
         frame,
         camera,
-        size=texture.values.shape,
+        size=(texture.values.shape[0], texture.values.shape[1]),
         origin_px=window.origin_px,
         pixel_size_px=window.pixel_size_px,
         margin_px=margin_px,
@@ -223,31 +223,40 @@ def _linearised(
         _FramePart.of(problem.camera, evidence.points, tracks, frame, bundle, layout)
         for tracks, frame in zip(evidence.tracks, bundle.frames, strict=True)
     ]
-    offsets, weights = _best_offsets(parts, evidence.offset_precision)
-    own = evidence.offset_precision.copy()
-    cross = np.zeros((len(offsets), 3, len(gradient)))
-    for number, (part, weight) in enumerate(zip(parts, weights, strict=True)):
-        places = layout.places(number, len(bundle.frames))
-        values = part.values + (part.by_offset @ offsets[..., None])[..., 0]
+    offsets, own = _best_offsets(parts, evidence.offset_precision)
+    cross = np.zeros((len(offsets), 3, len(gradient)), np.float32)
+    shared = slice(layout.frame_size * len(parts), None)
+    for number, part in enumerate(parts):
+        places = layout.places(number, len(parts))
+        values = part.values_at(offsets)
         term = Residual(values.ravel(), part.by_step.reshape(values.size, -1), 2, TRACK_SCALE)
-        rim_term = _rim_term(problem, evidence, bundle, number, layout)
-        local = accumulate([term, rim_term], layout.size)
+        local = accumulate([term, _rim_term(problem, evidence, bundle, number, layout)], layout.size)
         hessian[np.ix_(places, places)] += local.hessian
         gradient[places] += local.gradient
         energy += local.energy
-        leverage = np.swapaxes(part.by_offset * weight[:, None, None], 1, 2)
-        own += leverage @ part.by_offset
-        cross[:, :, places] += leverage @ part.by_step
+        mixed = part.leverage(offsets) @ part.by_step
+        cross[part.which, :, number * layout.frame_size : (number + 1) * layout.frame_size] = mixed[
+            ..., : layout.frame_size
+        ]
+        cross[part.which, :, shared] += mixed[..., layout.frame_size :]
     energy += float(np.einsum("ni,nij,nj->", offsets, evidence.offset_precision, offsets))
-    half = (np.linalg.inv(np.linalg.cholesky(own)) @ cross).reshape(-1, len(gradient)).astype(np.float32)
+    half = (np.linalg.inv(np.linalg.cholesky(own)).astype(np.float32) @ cross).reshape(-1, len(gradient))
     # The offsets are at their best, so that their own gradient is zero and nothing is taken from the others'.
     return NormalEquations(hessian - half.T @ half, gradient, energy), offsets
 
 
 @dataclass(frozen=True)
 class _FramePart:
-    """One frame's whitened track errors (N, 2) without offsets, and their derivatives by the step and the offset."""
+    """One frame's tracked tiles.
 
+    Attributes:
+        which: (M,) their numbers among all tiles.
+        values: (M, 2) whitened distances from the tracks, without offsets.
+        by_step: (M, 2, P) derivatives by the step.
+        by_offset: (M, 2, 3) derivatives by the tile's offset.
+    """
+
+    which: np.ndarray
     values: np.ndarray
     by_step: np.ndarray
     by_offset: np.ndarray
@@ -263,30 +272,35 @@ class _FramePart:
         layout: Layout,
     ) -> _FramePart:
         """Evaluate a frame."""
-        seen = see(points, frame, bundle.shared, camera, layout)
-        residual = track_residual(seen, tracks.targets_px, tracks.whitening)
-        by_offset = tracks.whitening @ (project_jacobian(seen.points_camera, seen.camera) @ frame.rotation)
-        count = len(points.neutral)
-        return cls(residual.values.reshape(count, 2), residual.jacobian.reshape(count, 2, -1), by_offset)
+        which = np.flatnonzero(tracks.is_found)
+        whitening = tracks.whitening[which]
+        seen = see(points.chosen(which), frame, bundle.shared, camera, layout)
+        residual = track_residual(seen, tracks.targets_px[which], whitening)
+        by_offset = whitening @ (project_jacobian(seen.points_camera, seen.camera) @ frame.rotation)
+        by_step = residual.jacobian.reshape(len(which), 2, -1)
+        return cls(which, residual.values.reshape(-1, 2), by_step, by_offset)
+
+    def values_at(self, offsets: np.ndarray) -> np.ndarray:
+        """Return (M, 2) whitened distances under offsets (N, 3) of all tiles."""
+        return self.values + (self.by_offset @ offsets[self.which, :, None])[..., 0]
+
+    def leverage(self, offsets: np.ndarray) -> np.ndarray:
+        """Return (M, 3, 2): how errors pull at the offsets, those far out less."""
+        weights = 1 / np.sqrt(1 + (self.values_at(offsets) ** 2).sum(axis=1) / TRACK_SCALE**2)
+        return np.swapaxes(self.by_offset * weights[:, None, None], 1, 2)
 
 
-def _best_offsets(parts: Sequence[_FramePart], precision: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the offsets (N, 3) of least robust energy, and each frame's weights (N,) at them."""
-    offsets = np.zeros((len(precision), 3))
-    weights = [np.ones(len(precision)) for _ in parts]
+def _best_offsets(parts: Sequence[_FramePart], precision: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the offsets (N, 3) of least robust energy, and their own part of its hessian (N, 3, 3)."""
+    offsets, own = np.zeros((len(precision), 3)), precision
     for _ in range(1 + REWEIGHTINGS):
         own, pull = precision.copy(), np.zeros_like(offsets)
-        for part, weight in zip(parts, weights, strict=True):
-            leverage = np.swapaxes(part.by_offset * weight[:, None, None], 1, 2)
-            own += leverage @ part.by_offset
-            pull += (leverage @ part.values[..., None])[..., 0]
+        for part in parts:
+            leverage = part.leverage(offsets)
+            own[part.which] += leverage @ part.by_offset
+            pull[part.which] += (leverage @ part.values[..., None])[..., 0]
         offsets = -np.linalg.solve(own, pull[..., None])[..., 0]
-        weights = [_weights(part.values + (part.by_offset @ offsets[..., None])[..., 0]) for part in parts]
-    return offsets, weights
-
-
-def _weights(values: np.ndarray) -> np.ndarray:
-    return 1 / np.sqrt(1 + (values**2).sum(axis=1) / TRACK_SCALE**2)
+    return offsets, own
 
 
 def _rim_term(problem: BundleProblem, evidence: _Evidence, bundle: Bundle, number: int, layout: Layout) -> Residual:

@@ -126,7 +126,7 @@ def track_key_tiles(
         _tracks(templates, frame, sight, moved, seen, grid, options, texture.window.pixel_size_px)
         for frame, sight, moved, seen, texture in zip(values, sights, shift, is_seen, textures, strict=True)
     ]
-    is_alone = sum(t.is_found.astype(int) for t in tracks) < options.least_key_frames
+    is_alone = np.stack([t.is_found for t in tracks]).sum(axis=0) < options.least_key_frames
     lonely = [TileTracks(t.targets_px, np.where(is_alone[:, None, None], 0.0, t.whitening)) for t in tracks]
     return templates, lonely
 
@@ -167,6 +167,14 @@ def _step(templates: Templates, values: np.ndarray, grid: TileGrid, options: Tex
     return np.clip(step, -grid.step_m, grid.step_m)
 
 
+def _inverses(matrices: np.ndarray) -> np.ndarray:
+    """Return (N, 2, 2) inverses; of tiles seen edge-on, which are not used, something finite."""
+    (a, b), (c, d) = np.moveaxis(matrices[:, 0], 1, 0), np.moveaxis(matrices[:, 1], 1, 0)
+    area = a * d - b * c
+    area = np.where(np.abs(area) < 1e-3 * (a * a + b * b + c * c + d * d), np.inf, area)
+    return np.stack([np.stack([d, -b], axis=-1), np.stack([-c, a], axis=-1)], axis=1) / area[:, None, None]
+
+
 def _robust_mean(values: np.ndarray, weights: np.ndarray, grid: TileGrid) -> np.ndarray:
     """Return (N, G) of patterns (K, N, G) with weights (K, N); frames that disagree with the others count less."""
     used = weights
@@ -196,7 +204,7 @@ def _tracks(
     is_found &= np.linalg.norm(shift_m, axis=1) < options.farthest_px * grid.step_m
     misfit = (values - templates.values) ** 2 @ grid.weights
     variance = np.maximum(misfit, options.noise**2) * options.redundancy * (grid.weights**2).sum()
-    by_pixel = np.linalg.pinv(sights.pixels_per_metre)
+    by_pixel = _inverses(sights.pixels_per_metre)
     sharpness = np.swapaxes(by_pixel, 1, 2) @ (templates.information / variance[:, None, None]) @ by_pixel
     known, axes = np.linalg.eigh(sharpness)
     precision = 1 / np.sqrt(1 / np.maximum(known, 1e-9) + (options.floor_px * pixel_size_px) ** 2)
