@@ -5,14 +5,14 @@ numpy alone: the tracker works where no image library is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dvp_core.maths.colour import srgb_decode
 
-_LINEAR_OF_BYTE = srgb_decode(np.arange(256) / 255).astype(np.float32)
-_BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
+LINEAR_OF_BYTE = srgb_decode(np.arange(256) / 255).astype(np.float32)
+BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,25 @@ class Picture:
         return top + fy * (bottom - top), gradient
 
 
+@dataclass(frozen=True)
+class PlateCut:
+    """The part of a plate that a picture is made of.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, sRGB-encoded; both sides whole multiples of `pixel_size_px`.
+        origin_px: (2,) plate position of its upper left corner.
+        pixel_size_px: Plate pixels that one picture pixel will be wide.
+    """
+
+    pixels: np.ndarray
+    origin_px: np.ndarray
+    pixel_size_px: int
+
+    def copy(self) -> PlateCut:
+        """Return the cut with pixels of its own, so that the plate may go."""
+        return replace(self, pixels=self.pixels.copy())
+
+
 def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int, soften_count: int = 1) -> Picture:
     """Return the window around points of a plate, about `across_px` pixels high over the points.
 
@@ -57,6 +76,18 @@ def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int,
         across_px: Wanted size of the points' extent in the picture; the picture is shrunk by whole numbers only.
         soften_count: How often the 5-tap binomial filter runs.
     """
+    cut = cut_of_plate(plate, points_px, across_px=across_px)
+    linear, factor = LINEAR_OF_BYTE[cut.pixels], cut.pixel_size_px
+    if factor > 1:
+        height, width = cut.pixels.shape[:2]
+        linear = linear.reshape(height // factor, factor, width // factor, factor, 3).mean(axis=(1, 3))
+    for _ in range(soften_count):
+        linear = _softened(linear)
+    return Picture(np.ascontiguousarray(linear), cut.origin_px, factor)
+
+
+def cut_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateCut:
+    """Return the part of a plate that `window_of_plate` makes its picture of, as a view; see there."""
     low, high = points_px.min(axis=0), points_px.max(axis=0)
     extent = float((high - low).max())
     factor = max(1, round(extent / across_px))
@@ -64,13 +95,8 @@ def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int,
     start = np.clip(np.floor(low - 0.25 * extent), 0, np.maximum(limit - 4 * factor, 0)).astype(int)
     stop = np.clip(np.ceil(high + 0.25 * extent), start + 4 * factor, limit).astype(int)
     size = np.maximum((stop - start) // factor, 1)
-    cut = plate[start[1] : start[1] + size[1] * factor, start[0] : start[0] + size[0] * factor]
-    linear = _LINEAR_OF_BYTE[cut]
-    if factor > 1:
-        linear = linear.reshape(size[1], factor, size[0], factor, 3).mean(axis=(1, 3))
-    for _ in range(soften_count):
-        linear = _softened(linear)
-    return Picture(np.ascontiguousarray(linear), start.astype(np.float64), factor)
+    pixels = plate[start[1] : start[1] + size[1] * factor, start[0] : start[0] + size[0] * factor]
+    return PlateCut(pixels, start.astype(np.float64), factor)
 
 
 def _softened(pixels: np.ndarray) -> np.ndarray:
@@ -80,6 +106,6 @@ def _softened(pixels: np.ndarray) -> np.ndarray:
         padding[axis] = (2, 2)
         padded = np.pad(pixels, padding, mode="edge")
         length = pixels.shape[axis]
-        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(_BINOMIAL)]
+        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(BINOMIAL)]
         pixels = pieces[0] + pieces[1] + pieces[2] + pieces[3] + pieces[4]
     return pixels
