@@ -81,6 +81,10 @@ def track(
     """
     options = options or TrackOptions()
     _check(source, landmarks)
+    if batches is not None:
+        from dvp_core.tracking.batched.device import torch_device  # loads torch
+
+        torch_device(batches.device)
     points = clip_points(landmarks)
     table = _table_of(landmarks, model, table)
     person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)

@@ -1,6 +1,7 @@
 """The parts of many plates around the head, made linear, shrunk and softened on the device.
 
-The counterpart of `dvp_core.tracking.picture`. Plates are cut where they are decoded, so that only the pixels around the head travel to the device, as bytes.
+The counterpart of `dvp_core.tracking.picture`. Plates are cut where they are decoded, so that only the pixels around
+the head travel to the device, as bytes.
 """
 
 from __future__ import annotations

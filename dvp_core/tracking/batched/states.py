@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from dvp_core.tracking.batched.rotations import matrix_from_rotation_vector
@@ -62,19 +61,6 @@ def after_the_frame_before(states: FrameStates, before: FrameStates | None) -> F
         torch.cat([first.rotation, states.rotation[:-1]]),
         torch.cat([first.translation_m, states.translation_m[:-1]]),
         torch.cat([first.expression, states.expression[:-1]]),
-    )
-
-
-def states_of(frames: list[FrameState], device: torch.device, dtype: torch.dtype) -> FrameStates:
-    """Return frames as one batch."""
-
-    def stacked(values: list[np.ndarray]) -> torch.Tensor:
-        return torch.as_tensor(np.stack(values), dtype=dtype, device=device)
-
-    return FrameStates(
-        stacked([frame.rotation for frame in frames]),
-        stacked([frame.translation_m for frame in frames]),
-        stacked([frame.expression for frame in frames]),
     )
 
 
