@@ -29,6 +29,7 @@ def track(
     detector_table: Path | None = None,
     lens: Path | None = None,
     pixel_aspect: str | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> dict[str, Any]:
     """Turn a clip into a take: the face, and for every frame its pose, expression, gaze and light.
 
@@ -50,6 +51,7 @@ def track(
         detector_table: How the detector sees the face model, from `dvp model calibrate`.
         lens: A lens file (JSON): track the undistorted plate.
         pixel_aspect: Width to height of a plate's pixel, such as 2:1: track square pixels.
+        device: Where the frames are fitted; cuda needs a graphics card.
     """
     with shown_progress() as progress:
         take = track_clip(
@@ -69,6 +71,7 @@ def track(
             detector_table=detector_table,
             lens=lens,
             pixel_aspect=aspect_of(pixel_aspect),
+            device=device,
             progress=progress,
         )
     return {"take": str(output), **tracking_figures(take)}

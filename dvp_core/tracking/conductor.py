@@ -132,7 +132,7 @@ def _tracked(
 ) -> Curves:
     """Fit every frame that shows a face; bridge the others."""
     if batches is None:
-        fitted, gaze = _follow(source, landmarks, points, person, options, cuts, progress)
+        fitted, gaze = follow(source, landmarks, points, person, options, cuts, progress)
     else:
         from dvp_core.tracking.batched.conductor import follow_in_batches  # loads torch
 
@@ -141,7 +141,7 @@ def _tracked(
     return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
 
 
-def _follow(
+def follow(
     source: FrameSource,
     landmarks: LandmarkTrack,
     points: ClipPoints,
