@@ -4,8 +4,8 @@
     python benchmarks/track_device.py --clip CLIP --landmarks F --face-model M
 
 Without a clip it takes the built-in actor. The person (shape, lens, reflectance) is found once; after a warm-up every
-round times each way over the same frames in turn, so that all see the same machine. `frames_per_s` counts decoding, gaze
-and all else of the stage: the median over the rounds, the least and the largest. `solver_ms_per_frame` is what
+round times each way over the same frames in turn, so that all see the same machine. `frames_per_s` counts decoding,
+gaze and all else of the stage: the median over the rounds, the least and the largest. `solver_ms_per_frame` is what
 `fit_batch` alone takes, the device waited for. `agreement` says how far the ways' results lie apart: median, 95th
 percentile, largest. `--device cpu` runs the batches without a card. The last thing printed is JSON.
 """
@@ -185,7 +185,9 @@ def main() -> None:
     parser.add_argument("--landmarks", type=Path)
     parser.add_argument("--face-model", type=Path, help="*.face.npz, or ICT-FaceKit's folder or npz")
     parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--batch", type=int, nargs="+", default=[64], help="frames fitted at the same time")
+    parser.add_argument(
+        "--batch", type=int, nargs="+", default=[Batches().frame_count], help="frames fitted at the same time"
+    )
     parser.add_argument("--precision", choices=("float32", "float64"), default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)

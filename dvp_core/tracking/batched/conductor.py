@@ -1,8 +1,9 @@
-"""Streams a clip through the batched solver; memory holds one batch of cut pictures, never the clip."""
+"""Streams a clip through the batched solver; memory holds two batches of cut pictures, never the clip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,7 @@ def follow_in_batches(
     gaze = np.zeros((source.clip.frame_count, 2, 2))
     before, light = None, problem.fresh_light
     with torch.inference_mode():
-        for seen in _in_batches(_seen_frames(source, landmarks, points, options), batches.frame_count):
+        for seen in _one_ahead(_in_batches(_seen_frames(source, landmarks, points, options), batches.frame_count)):
             progress("frames", seen[0].index, source.clip.frame_count)
             batch = _batch(seen, points, shots, problem, before, light)
             result = fit_batch(problem, batch)
@@ -109,6 +110,15 @@ def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
             batch = []
     if batch:
         yield batch
+
+
+def _one_ahead(batches: Iterator[list[_Seen]]) -> Iterator[list[_Seen]]:
+    """Yield the batches while the next one is being decoded in a thread."""
+    with ThreadPoolExecutor(max_workers=1) as decoder:
+        coming = decoder.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = decoder.submit(next, batches, None)
+            yield batch
 
 
 def _shots(is_detected: np.ndarray, cuts: Sequence[int]) -> _Shots:

@@ -54,7 +54,7 @@ def detector_residual(
         upright: (B, 2, 2), see `metres_upright`.
     """
     away = ((seen.points_px - targets_px) @ upright.transpose(1, 2)).flatten(1)
-    jacobian = seen.jacobian(upright[:, None] @ seen.pixel_rows()).flatten(1, 2)
+    jacobian = seen.jacobian(seen.pixel_rows_of(upright[:, None])).flatten(1, 2)
     return Residuals(away @ whitening.T, whitening @ jacobian)
 
 

@@ -44,7 +44,7 @@ class BatchStage:
 
 
 BATCH_STAGES = (
-    BatchStage("points alone", is_following=False, has_photometric=False, max_steps=8),
+    BatchStage("points alone", is_following=False, has_photometric=False, max_steps=6),
     BatchStage("points", is_following=True, has_photometric=False, max_steps=3),
     BatchStage("points and colours", is_following=True, has_photometric=True, max_steps=4),
 )

@@ -27,6 +27,7 @@ class LitPoints:
         basis: (B, N, 9), the harmonics at the points' normals in camera space.
         products: (B, N, 81), each of them times each.
         is_used: (B, N).
+        damping: (B, 9), how the expected light counts under unit stiffness.
     """
 
     colours: torch.Tensor
@@ -34,6 +35,7 @@ class LitPoints:
     basis: torch.Tensor
     products: torch.Tensor
     is_used: torch.Tensor
+    damping: torch.Tensor
 
     def missing(self, light: torch.Tensor) -> torch.Tensor:
         """Return (B, N): lengths of what the lit surface lacks in colour."""
@@ -48,7 +50,11 @@ def lit_points(
     colours: torch.Tensor, reflectance: torch.Tensor, basis: torch.Tensor, is_used: torch.Tensor
 ) -> LitPoints:
     """Return what is seen, made ready for several solutions; see `LitPoints`."""
-    return LitPoints(colours, reflectance, basis, (basis[..., :, None] * basis[..., None, :]).flatten(2), is_used)
+    # Where nothing is seen, any damping gives the expected light back.
+    count = is_used.sum(dim=1, keepdim=True).clamp(min=1).to(basis.dtype)
+    damping = DAMPING * count / torch.as_tensor(BAND_SIGMA**2, dtype=basis.dtype, device=basis.device)
+    products = (basis[..., :, None] * basis[..., None, :]).flatten(2)
+    return LitPoints(colours, reflectance, basis, products, is_used, damping)
 
 
 @dataclass(frozen=True)
@@ -162,11 +168,7 @@ def _solved(points: LitPoints, weights: torch.Tensor, stiffness: float) -> Light
     by_colour = (weights[..., None] * points.reflectance).transpose(1, 2)
     gram = ((by_colour * points.reflectance.T) @ points.products).unflatten(-1, (9, 9))
     right = (by_colour * points.colours.transpose(1, 2)) @ points.basis
-    count = points.is_used.sum(dim=1).to(weights.dtype)
-    sigma = torch.as_tensor(BAND_SIGMA, dtype=weights.dtype, device=weights.device)
-    # Where nothing is seen any damping gives the expected light back.
-    damping = stiffness * DAMPING * count.clamp(min=1)[:, None] / sigma**2
-    prior = torch.diag_embed(damping)[:, None].expand_as(gram)
+    prior = torch.diag_embed(stiffness * points.damping)[:, None].expand_as(gram)
     solved, _ = torch.linalg.solve_ex(gram + prior, torch.cat([prior, right[..., None]], dim=-1))
     return LightMap(solved[..., :9], solved[..., 9])
 

@@ -20,5 +20,5 @@ class Batches:
     """
 
     device: Device = "cuda"
-    frame_count: int = 64
+    frame_count: int = 128
     precision: Precision = "float32"

@@ -9,7 +9,7 @@ import torch
 from dvp_core.tracking.batched.harmonics import Harmonics
 from dvp_core.tracking.batched.pictures import Pictures
 from dvp_core.tracking.batched.solver import Residuals
-from dvp_core.tracking.batched.surface import SeenPoints
+from dvp_core.tracking.batched.surface import SeenPoints, cross
 
 ROBUST_SCALE = 1.5
 
@@ -38,8 +38,7 @@ def photometric_residual(seen: SeenPoints, looks: Looks, pictures: Pictures, for
     arriving, slope = forms.shade_and_slope(normals, looks.light)
     precision = looks.precision[..., None]
     values = (colours - looks.reflectance * arriving) * precision
-    rows = (gradient_px * precision[..., None]) @ seen.pixel_rows()
-    jacobian = seen.jacobian(rows)
+    jacobian = seen.jacobian(seen.pixel_rows_of(gradient_px * precision[..., None]))
     by_normal = slope * (looks.reflectance * precision)[..., None]
-    jacobian[..., 0:3] -= torch.linalg.cross(normals[:, :, None].expand_as(by_normal), by_normal)
+    jacobian[..., 0:3] -= cross(normals[:, :, None], by_normal)
     return Residuals(values.flatten(1), jacobian.flatten(1, 2), group_size=3, robust_scale=ROBUST_SCALE)

@@ -62,7 +62,7 @@ def contour_residual(
     """
     weighted = across / sigma_px[..., None]
     values = ((seen.points_px - targets_px) * weighted).sum(dim=-1)
-    jacobian = seen.jacobian(weighted[..., None, :] @ seen.pixel_rows()).squeeze(2)
+    jacobian = seen.jacobian(seen.pixel_rows_of(weighted[..., None, :])).squeeze(2)
     return Residuals(values, jacobian, robust_scale=ROBUST_SCALE)
 
 

@@ -11,7 +11,7 @@ from dvp_core.data.camera import Camera
 from dvp_core.tracking.appearance import SkinPatch
 from dvp_core.tracking.batched.photometric import Looks
 from dvp_core.tracking.batched.states import FrameStates
-from dvp_core.tracking.batched.surface import RidingPoints, riding_points, see
+from dvp_core.tracking.batched.surface import RidingPoints, cross, riding_points, see
 from dvp_core.tracking.frames import LEAST_FACING, FrameProblem
 
 
@@ -37,8 +37,9 @@ class Skin:
 
     def normals_head(self, expression: torch.Tensor) -> torch.Tensor:
         """Return unit normals (B, N, 3) in head space under expressions (B, E)."""
-        first, second, third = (self.around.at(expression)[:, corner] for corner in self.triangles.unbind(1))
-        areas = torch.linalg.cross(second - first, third - first)
+        around = self.around.at(expression)
+        first, second, third = (around[:, corner] for corner in self.triangles.unbind(1))
+        areas = cross(second - first, third - first)
         sums = torch.nn.functional.pad(areas, (0, 0, 0, 1))[:, self.meeting].sum(dim=2)
         return torch.nn.functional.normalize(sums, dim=-1, eps=1e-30)
 

@@ -102,12 +102,14 @@ def box_step(
     """Return the damped Gauss-Newton steps (B, P), each the best one inside its box.
 
     The primal-dual active set of Hintermüller, Ito & Kunisch 2003, as in the reference: what is held at a side of the
-    box keeps its row of the system as a one, so that all systems stay of one size.
+    box keeps its row of the system as a one, so that all systems stay of one size. It begins with what stands at a side
+    and is pulled against it; the solution does not depend on that, the number of rounds does.
     """
     diagonal = equations.hessian.diagonal(dim1=-2, dim2=-1)
     added = damping[:, None] * diagonal + 1e-12 * diagonal.amax(dim=1, keepdim=True)
     damped = equations.hessian + torch.diag_embed(added)
-    is_low = is_high = torch.zeros_like(diagonal, dtype=torch.bool)
+    is_low = (lower >= 0) & (equations.gradient > 0)
+    is_high = (upper <= 0) & (equations.gradient < 0)
     step = torch.zeros_like(diagonal)
     for _ in range(ACTIVE_SET_ROUNDS):
         held = torch.where(is_low, lower, torch.where(is_high, upper, 0.0))

@@ -29,7 +29,7 @@ class RidingPoints:
         """Return the points (B, N, 3) in head space under expressions (B, E)."""
         basis = self.expression_basis
         if basis.ndim == 4:
-            return self.neutral + (basis @ expression[:, None, :, None]).squeeze(-1)
+            return self.neutral + (basis * expression[:, None, None]).sum(dim=-1)
         return self.neutral + (expression @ basis.flatten(0, 1).T).unflatten(1, basis.shape[:2])
 
     def shifted(self, offsets_head: torch.Tensor) -> RidingPoints:
@@ -67,13 +67,26 @@ class SeenPoints:
         Args:
             rows_camera: (B, N, K, 3) derivatives by the point in camera space.
         """
-        rows_head = rows_camera @ self.rotation[:, None]
+        # Many tiny matrix products would starve any device; these are few large ones and plain sums.
+        rows_head = (rows_camera.flatten(1, 2) @ self.rotation).view_as(rows_camera)
         basis = self.points.expression_basis[..., None, :]  # (B?, N, 3, 1, E)
-        by_expression = rows_head[..., 0:1] * basis[..., 0, :, :]
+        result = rows_camera.new_empty((*rows_camera.shape[:-1], 6 + basis.shape[-1]))
+        by_expression = result[..., 6:]
+        torch.mul(rows_head[..., 0:1], basis[..., 0, :, :], out=by_expression)
         for axis in (1, 2):
             by_expression.addcmul_(rows_head[..., axis : axis + 1], basis[..., axis, :, :])
-        turning = torch.linalg.cross(self.rotated[:, :, None].expand_as(rows_camera), rows_camera)
-        return torch.cat([turning, rows_camera, by_expression], dim=-1)
+        result[..., 0:3] = cross(self.rotated[:, :, None], rows_camera)
+        result[..., 3:6] = rows_camera
+        return result
+
+    def pixel_rows_of(self, rows_px: torch.Tensor) -> torch.Tensor:
+        """Return (B, N, K, 3): derivatives by the point in camera space of K quantities, given theirs by its pixel.
+
+        Args:
+            rows_px: (B, N, K, 2) derivatives by the pixel, or (B, 1, K, 2) the same for all points of a frame.
+        """
+        by_point = self.pixel_rows()
+        return rows_px[..., 0:1] * by_point[:, :, None, 0] + rows_px[..., 1:2] * by_point[:, :, None, 1]
 
     def pixel_rows(self) -> torch.Tensor:
         """Return (B, N, 2, 3): derivatives of `points_px` by the point in camera space."""
@@ -86,6 +99,12 @@ class SeenPoints:
     def pixel_jacobian(self) -> torch.Tensor:
         """Return (B, N, 2, 6 + E): derivatives of `points_px` by the step."""
         return self.jacobian(self.pixel_rows())
+
+
+def cross(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return the cross products (..., 3) of vectors of shapes that fit each other."""
+    (ax, ay, az), (bx, by, bz) = a.unbind(-1), b.unbind(-1)
+    return torch.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], dim=-1)
 
 
 def see(points: RidingPoints, states: FrameStates, camera: Camera) -> SeenPoints:

@@ -28,6 +28,7 @@ def test_box_steps_are_the_references(width):
     random = np.random.default_rng(9)
     scales = np.stack([1 / np.sqrt(np.diagonal(each.hessian)) for each in alone])
     lower, upper = -width * scales * random.uniform(0, 1, scales.shape), width * scales
+    lower[:, ::3], upper[:, 1::5] = 0, 0  # numbers that stand at a side already
     damping = 10.0 ** random.uniform(-4, 1, COUNT)
     found = box_step(equations, *(torch.as_tensor(each) for each in (damping, lower, upper))).numpy()
     expected = np.stack(
@@ -38,7 +39,7 @@ def test_box_steps_are_the_references(width):
     )
     np.testing.assert_allclose(found / scales, expected / scales, atol=1e-8)
     is_held = (found == lower) | (found == upper)
-    assert is_held.any() == np.isfinite(width)
+    assert is_held.mean() > (0.5 if np.isfinite(width) else 0.1)
 
 
 def test_single_precision_holds_numbers_of_very_different_sizes():
@@ -52,11 +53,12 @@ def test_single_precision_holds_numbers_of_very_different_sizes():
 
 
 def bent(state: np.ndarray, targets: np.ndarray) -> Residual:
-    """A problem that is neither linear nor without outliers: points of a bent curve through four numbers."""
+    """A problem that is neither linear nor without outliers: points of a wave through four numbers."""
     a, b, c, d = state
-    x = np.linspace(0, 2, len(targets))
-    values = a * np.exp(-b * x) + c * np.sin(d * x) - targets
-    columns = [np.exp(-b * x), -a * x * np.exp(-b * x), np.sin(d * x), c * x * np.cos(d * x)]
+    x = np.linspace(0, 2 * np.pi, len(targets))
+    values = a * np.cos(x) + b * np.sin(x + b) + c * np.sin(2 * x + 3 * d) - targets
+    by_b = np.sin(x + b) + b * np.cos(x + b)
+    columns = [np.cos(x), by_b, np.sin(2 * x + 3 * d), 3 * c * np.cos(2 * x + 3 * d)]
     return Residual(values, np.stack(columns, axis=1), robust_scale=0.5)
 
 

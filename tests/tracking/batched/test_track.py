@@ -125,6 +125,29 @@ def test_nothing_is_carried_over_a_cut():
     assert not np.array_equal(parted.expression[CUT], whole.expression[CUT])
 
 
+def test_decoding_runs_at_most_one_batch_ahead():
+    decoded, ahead = [], []
+
+    @dataclass(frozen=True)
+    class Watched(FirstFrames):
+        def iterate(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+            for index, plate in enumerate(super().iterate(start, stop)):
+                decoded.append(index)
+                yield plate
+
+    def note(stage: str, done: int, total: int) -> None:
+        if stage == "frames":
+            ahead.append(len(decoded) - done)
+
+    whole = first_frames(open_clip(actor_clip_path()), FRAME_COUNT)
+    source = Watched(whole.source, whole.clip)
+    batches = replace(IN_BATCHES, frame_count=4)
+    options = TrackOptions(key_frame_count=3, photometric=None)
+    track(source, actor_points(), built_in_face(), options=options, batches=batches, progress=note)
+    assert decoded == list(range(FRAME_COUNT))
+    assert 4 <= max(ahead) <= 2 * 4 + len(UNSEEN)
+
+
 def test_a_batch_neither_waits_for_its_device_nor_leaves_it():
     # The device "meta" has no numbers: to look at one, or to mix its tensors with another device's, is an error.
     device, dtype, count = torch.device("meta"), torch.float32, 5
