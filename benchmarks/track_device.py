@@ -5,7 +5,8 @@
 
 Without a clip it takes the built-in actor. The person (shape, lens, reflectance) is found once; after a warm-up every
 round times each way over the same frames in turn, so that all see the same machine. `frames_per_s` counts decoding,
-gaze and all else of the stage: the median over the rounds, the least and the largest. `solver_ms_per_frame` is what
+gaze and all else of the stage: the median over the rounds, the least and the largest; `processor_ms_per_frame` is the
+time of all the process's threads, which another program on the machine changes less. `solver_ms_per_frame` is what
 `fit_batch` alone takes, the device waited for. `agreement` says how far the ways' results lie apart: median, 95th
 percentile, largest. `--device cpu` runs the batches without a card. The last thing printed is JSON.
 """
@@ -82,16 +83,25 @@ def work_of(source: FrameSource, landmarks: LandmarkTrack, model: FaceModel) -> 
     return Work(source, landmarks, points, person, options)
 
 
-def timed(ways: dict[str, Callable[[], Fitted]], rounds: int) -> tuple[dict[str, list[float]], dict[str, Fitted]]:
-    """Return each way's seconds, round by round, and its result, after one warm-up."""
-    results = {name: way() for name, way in ways.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+@dataclass(frozen=True)
+class Timing:
+    """One way's rounds: seconds by the clock, seconds of the processor, and the last result."""
+
+    clock_s: list[float]
+    processor_s: list[float]
+    result: Fitted
+
+
+def timed(ways: dict[str, Callable[[], Fitted]], rounds: int) -> dict[str, Timing]:
+    """Return each way's timing after one warm-up."""
+    timings = {name: Timing([], [], way()) for name, way in ways.items()}
     for _ in range(rounds):
         for name, way in ways.items():
-            start = time.perf_counter()
-            results[name] = way()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds, results
+            clock_s, processor_s = time.perf_counter(), time.process_time()
+            way()
+            timings[name].clock_s.append(time.perf_counter() - clock_s)
+            timings[name].processor_s.append(time.process_time() - processor_s)
+    return timings
 
 
 def agreement(one: Fitted, other: Fitted) -> dict[str, list[float]]:
@@ -115,13 +125,10 @@ def agreement(one: Fitted, other: Fitted) -> dict[str, list[float]]:
     }
 
 
-def figures(seconds: list[float], frame_count: int) -> dict[str, float]:
-    """Return frames per second: median, least and largest."""
-    rates = frame_count / np.array(seconds)
-    return {
-        name: round(float(value), 2)
-        for name, value in (("median", np.median(rates)), ("least", rates.min()), ("largest", rates.max()))
-    }
+def spread(values: np.ndarray) -> dict[str, float]:
+    """Return median, least and largest."""
+    named = (("median", np.median(values)), ("least", values.min()), ("largest", values.max()))
+    return {name: round(float(value), 2) for name, value in named}
 
 
 def solver_ms_per_frame(work: Work, batches: Batches) -> float:
@@ -203,7 +210,7 @@ def main() -> None:
     kinds = {f"batches of {n}": Batches(arguments.device, n, arguments.precision) for n in arguments.batch}
     ways: dict[str, Callable[[], Fitted]] = {"one by one": work.one_by_one}
     ways |= {name: lambda batches=batches: work.in_batches(batches) for name, batches in kinds.items()}
-    seconds, results = timed(ways, arguments.rounds)
+    timings = timed(ways, arguments.rounds)
     report = {
         "commit": _commit(),
         "hardware": hardware,
@@ -214,9 +221,12 @@ def main() -> None:
         "precision": arguments.precision,
         "rounds": arguments.rounds,
         "to_reach": TO_REACH,
-        "frames_per_s": {name: figures(each, count) for name, each in seconds.items()},
+        "frames_per_s": {name: spread(count / np.array(each.clock_s)) for name, each in timings.items()},
+        "processor_ms_per_frame": {
+            name: spread(1000 * np.array(each.processor_s) / count) for name, each in timings.items()
+        },
         "solver_ms_per_frame": {name: solver_ms_per_frame(work, batches) for name, batches in kinds.items()},
-        "agreement": {name: agreement(results["one by one"], results[name]) for name in kinds},
+        "agreement": {name: agreement(timings["one by one"].result, timings[name].result) for name in kinds},
     }
     print(json.dumps(report, indent=2))
 

@@ -83,6 +83,8 @@ def _shrunk(
         place[: cut.shape[0], : cut.shape[1]] = cut
     table = torch.as_tensor(LINEAR_OF_BYTE, dtype=dtype, device=device)
     linear = table[torch.from_numpy(canvas).to(device).to(torch.int32)]
+    if factor == 1:
+        return linear
     blocks = linear.unflatten(2, (size_wh[0], factor)).unflatten(1, (size_wh[1], factor))
     return blocks.mean(dim=(2, 4))
 
@@ -97,12 +99,12 @@ def _with_repeated_edges(pixels: torch.Tensor, sizes_wh: torch.Tensor) -> torch.
 
 
 def _softened(pixels: torch.Tensor) -> torch.Tensor:
-    """Run a binomial filter along both axes."""
+    """Run a symmetric filter of five taps along both axes."""
+    far, near, middle = (float(weight) for weight in BINOMIAL[:3])
     for axis in (1, 2):
         length = pixels.shape[axis]
-        steps = torch.arange(length, device=pixels.device)
-        taps = [pixels.index_select(axis, (steps + shift).clamp(0, length - 1)) for shift in range(-2, 3)]
-        pixels = sum(
-            (tap * float(weight) for tap, weight in zip(taps, BINOMIAL, strict=True)), torch.zeros_like(pixels)
-        )
+        first, last = pixels.narrow(axis, 0, 1), pixels.narrow(axis, length - 1, 1)
+        padded = torch.cat([first, first, pixels, last, last], dim=axis)
+        taps = [padded.narrow(axis, start, length) for start in range(5)]
+        pixels = (taps[0] + taps[4]).mul_(far).add_(taps[1] + taps[3], alpha=near).add_(taps[2], alpha=middle)
     return pixels
