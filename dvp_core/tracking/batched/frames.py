@@ -148,8 +148,8 @@ def fit_batch(problem: BatchProblem, batch: Batch) -> FittedBatch:
     """Return a batch of frames fitted to their points and pictures."""
     states = first_poses(problem, batch.points)
     relighting = _relighting(problem, batch)
-    expected_light, first_map = relighting.before_the_batch(), None
     equations: NormalEquations | None = None
+    first_map = expected_light = None
     for stage in BATCH_STAGES:
         looks = None
         if stage.has_photometric:
@@ -157,13 +157,13 @@ def fit_batch(problem: BatchProblem, batch: Batch) -> FittedBatch:
                 continue
             # Light may have changed since the last frame; what it lacks would pass for motion.
             lit = _lit(problem, problem.skin, batch.pictures, states)
-            first_map, expected_light = relighting.first_maps(lit, expected_light)
+            first_map, expected_light = relighting.first_maps(lit)
             looks = problem.skin.looks(states, first_map.of(expected_light), problem.camera)
         solution = _fit_stage(problem, batch, stage, states, looks)
         states, equations = solution.states, solution.equations
     assert equations is not None
-    lights, photometric_error = relighting.before_the_batch(), torch.zeros_like(equations.energy)
-    if batch.pictures is not None and problem.skin is not None and first_map is not None:
+    lights, photometric_error = relighting.unseen(), torch.zeros_like(equations.energy)
+    if batch.pictures is not None and problem.skin is not None and first_map is not None and expected_light is not None:
         lit = _lit(problem, problem.skin, batch.pictures, states)
         lights = relighting.lights(lit, first_map, expected_light)
         photometric_error = lit.mean_missing(lights)

@@ -14,7 +14,7 @@ import torch
 from dvp_core.tracking.frames import LIGHT_STIFFNESS
 from dvp_core.tracking.light import BAND_SIGMA, DAMPING
 
-ROUND_COUNT = 2
+ROUND_COUNT = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LitPoints:
         basis: (B, N, 9), the harmonics at the points' normals in camera space.
         products: (B, N, 81), each of them times each.
         is_used: (B, N).
-        damping: (B, 9), how the expected light counts under unit stiffness.
+        damping: (B, 9), how the expected light counts.
     """
 
     colours: torch.Tensor
@@ -52,7 +52,7 @@ def lit_points(
     """Return what is seen, made ready for several solutions; see `LitPoints`."""
     # Where nothing is seen, any damping gives the expected light back.
     count = is_used.sum(dim=1, keepdim=True).clamp(min=1).to(basis.dtype)
-    damping = DAMPING * count / torch.as_tensor(BAND_SIGMA**2, dtype=basis.dtype, device=basis.device)
+    damping = LIGHT_STIFFNESS * DAMPING * count / torch.as_tensor(BAND_SIGMA**2, dtype=basis.dtype, device=basis.device)
     products = (basis[..., :, None] * basis[..., None, :]).flatten(2)
     return LitPoints(colours, reflectance, basis, products, is_used, damping)
 
@@ -74,13 +74,22 @@ class LightMap:
         return LightMap(self.matrix @ first.matrix, shift)
 
 
-def light_map(points: LitPoints, expected: torch.Tensor, *, stiffness: float = 1.0) -> LightMap:
-    """Return how each frame's light follows from the expected one, points that fit badly near it (B, 9, 3) doubted."""
-    weights = points.is_used.to(expected.dtype)
-    first = _solved(points, weights, stiffness).of(expected)
-    missing = points.missing(first)
+def plain_map(points: LitPoints) -> LightMap:
+    """Return how each frame's light follows from the expected one while all points are trusted alike."""
+    return _solved(points, points.is_used.to(points.basis.dtype))
+
+
+def robust_map(points: LitPoints, plain: LightMap, expected: torch.Tensor) -> LightMap:
+    """Return how each frame's light follows from the expected one; points that fit badly near it are doubted.
+
+    Args:
+        points: What is seen.
+        plain: Their `plain_map`.
+        expected: (B, 9, 3).
+    """
+    missing = points.missing(plain.of(expected))
     scale = 1.5 * _median(missing, points.is_used) + 1e-4
-    return _solved(points, weights / (1 + (missing / scale[:, None]) ** 2), stiffness)
+    return _solved(points, points.is_used / (1 + (missing / scale[:, None]) ** 2))
 
 
 def chained(maps: LightMap, before: torch.Tensor, fresh: torch.Tensor, begins: torch.Tensor) -> torch.Tensor:
@@ -123,23 +132,19 @@ class Relighting:
     fresh: torch.Tensor
     begins: torch.Tensor
 
-    def before_the_batch(self) -> torch.Tensor:
-        """Return the light (B, 9, 3) that is expected while nothing is known of the batch's own."""
-        has_begun = self.begins.cumsum(0) > 0
-        return torch.where(has_begun[:, None, None], self.fresh, self.before)
-
-    def first_maps(self, points: LitPoints, expected: torch.Tensor) -> tuple[LightMap, torch.Tensor]:
+    def first_maps(self, points: LitPoints) -> tuple[LightMap, torch.Tensor]:
         """Return each frame's first map and the light (B, 9, 3) it is to be fed, while the second is not yet known.
 
         Args:
             points: What is seen, before colours count.
-            expected: (B, 9, 3), a first idea of the light of each frame before.
         """
-        first = light_map(points, expected, stiffness=LIGHT_STIFFNESS)
+        plain = plain_map(points)
+        expected = self.of_the_frame_before(self._chained(plain.after(plain)))
+        first = robust_map(points, plain, expected)
         for _ in range(ROUND_COUNT):
-            lights = self._chained(points, first, expected)
-            expected = self._of_the_frame_before(lights)
-            first = light_map(points, expected, stiffness=LIGHT_STIFFNESS)
+            second = robust_map(points, plain, first.of(expected))
+            expected = self.of_the_frame_before(self._chained(second.after(first)))
+            first = robust_map(points, plain, expected)
         return first, expected
 
     def lights(self, points: LitPoints, first: LightMap, expected: torch.Tensor) -> torch.Tensor:
@@ -150,25 +155,32 @@ class Relighting:
             first: Each frame's first map.
             expected: (B, 9, 3), an idea of the light of each frame before.
         """
-        lights = self._chained(points, first, expected)
-        for _ in range(ROUND_COUNT - 1):
-            lights = self._chained(points, first, self._of_the_frame_before(lights))
+        plain, lights = plain_map(points), expected
+        for _ in range(ROUND_COUNT):
+            second = robust_map(points, plain, first.of(expected))
+            lights = self._chained(second.after(first))
+            expected = self.of_the_frame_before(lights)
         return lights
 
-    def _chained(self, points: LitPoints, first: LightMap, expected: torch.Tensor) -> torch.Tensor:
-        second = light_map(points, first.of(expected), stiffness=LIGHT_STIFFNESS)
-        return chained(second.after(first), self.before, self.fresh, self.begins)
-
-    def _of_the_frame_before(self, lights: torch.Tensor) -> torch.Tensor:
+    def of_the_frame_before(self, lights: torch.Tensor) -> torch.Tensor:
+        """Return for each frame the light (B, 9, 3) of the one before it."""
         return torch.where(self.begins[:, None, None], self.fresh, torch.cat([self.before[None], lights[:-1]]))
 
+    def unseen(self) -> torch.Tensor:
+        """Return the lights (B, 9, 3) of frames of which nothing is seen: those of before."""
+        has_begun = self.begins.cumsum(0) > 0
+        return torch.where(has_begun[:, None, None], self.fresh, self.before)
 
-def _solved(points: LitPoints, weights: torch.Tensor, stiffness: float) -> LightMap:
+    def _chained(self, maps: LightMap) -> torch.Tensor:
+        return chained(maps, self.before, self.fresh, self.begins)
+
+
+def _solved(points: LitPoints, weights: torch.Tensor) -> LightMap:
     """Return the map of weighted least squares with the expected light as prior."""
     by_colour = (weights[..., None] * points.reflectance).transpose(1, 2)
     gram = ((by_colour * points.reflectance.T) @ points.products).unflatten(-1, (9, 9))
     right = (by_colour * points.colours.transpose(1, 2)) @ points.basis
-    prior = torch.diag_embed(stiffness * points.damping)[:, None].expand_as(gram)
+    prior = torch.diag_embed(points.damping)[:, None].expand_as(gram)
     solved, _ = torch.linalg.solve_ex(gram + prior, torch.cat([prior, right[..., None]], dim=-1))
     return LightMap(solved[..., :9], solved[..., 9])
 
