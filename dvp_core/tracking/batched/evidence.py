@@ -24,6 +24,8 @@ from dvp_core.tracking.batched.surface import RidingPoints, riding_points, see
 from dvp_core.tracking.evidence import OPENING_PAIRS, FramePoints, Rig
 from dvp_core.tracking.options import LandmarkOptions
 
+JAW = slice(int(JAW_68[0]), int(JAW_68[-1]) + 1)  # a list of numbers would travel to the device in every step
+
 
 @dataclass(frozen=True)
 class DetectedPoints:
@@ -60,7 +62,7 @@ class RidingRig:
     def outlines(self, points: DetectedPoints, states: FrameStates, camera: Camera) -> Outlines | None:
         """Return where the outline lies in each frame, None where its points are not used."""
         is_used = self.outline is not None and points.detector_px is None
-        return self.outline.find(points.ibug_px[:, JAW_68], states, camera) if self.outline and is_used else None
+        return self.outline.find(points.ibug_px[:, JAW], states, camera) if self.outline and is_used else None
 
     def terms(
         self, points: DetectedPoints, states: FrameStates, camera: Camera, outlines: Outlines | None
@@ -78,8 +80,8 @@ class RidingRig:
             terms.append(landmark_residual(see(self.dense, states, camera), points.dense_px, sigma_px))
         if outlines is not None:
             seen_outline = see(outlines.points, states, camera)
-            jaw_px = unit_px * self.options.jaw_factor * points.doubt[:, JAW_68]
-            terms.append(contour_residual(seen_outline, points.ibug_px[:, JAW_68], outlines.across, jaw_px))
+            jaw_px = unit_px * self.options.jaw_factor * points.doubt[:, JAW]
+            terms.append(contour_residual(seen_outline, points.ibug_px[:, JAW], outlines.across, jaw_px))
         return terms
 
     def errors_px(self, points: DetectedPoints, states: FrameStates, camera: Camera) -> torch.Tensor:

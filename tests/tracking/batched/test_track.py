@@ -93,7 +93,7 @@ def test_actor_is_tracked_as_by_the_reference(has_colours, median_deg, largest_d
     options = TrackOptions(key_frame_count=5)
     options = options if has_colours else replace(options, photometric=None)
     expected, found = (
-        track(source, actor_points(), built_in_face(), options=options, cuts=(CUT,), batches=batches)
+        track(source, actor_points(), built_in_face(), options=options, cuts=(UNSEEN[1], CUT), batches=batches)
         for batches in (None, IN_BATCHES)
     )
     assert_same_take(found, expected, median_deg=median_deg, largest_deg=largest_deg)
