@@ -9,8 +9,23 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = set(sys.stdlib_module_names)
-LIGHT = ("data", "maths", "face", "edit", "raster", "passes")
-HEAVY = ("torch", "ray", "cv2", "av", "OpenEXR", "numba", "skimage", "matplotlib", "safetensors", "c2pa", "pydantic")
+LIGHT = ("data", "maths", "face", "edit", "exchange", "raster", "passes")
+HEAVY = (
+    "torch",
+    "ray",
+    "cv2",
+    "av",
+    "OpenEXR",
+    "numba",
+    "skimage",
+    "matplotlib",
+    "safetensors",
+    "c2pa",
+    "pydantic",
+    "pxr",
+    "scipy",
+    "h5py",
+)
 
 # room: (our rooms it may import, libraries it may import)
 ROOMS = {
@@ -18,6 +33,7 @@ ROOMS = {
     "dvp_core/maths": ({"data"}, {"numpy"}),
     "dvp_core/face": ({"data", "maths"}, {"numpy"}),
     "dvp_core/edit": ({"data", "maths", "face"}, {"numpy"}),
+    "dvp_core/exchange": ({"data", "maths", "face", "edit"}, {"numpy", "pxr"}),
     "dvp_core/raster": ({"data", "maths"}, {"numpy", "numba", "torch"}),
     "dvp_core/passes": ({"data", "maths", "face", "raster"}, {"numpy", "OpenEXR"}),
     "dvp_core/video": ({"data", "maths"}, {"numpy", "av"}),
@@ -26,18 +42,19 @@ ROOMS = {
     "dvp_core/tracking/batched": ({"data", "maths", "tracking"}, {"numpy", "torch"}),
     "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors"}),
     "dvp_core/compose": ({"data", "maths", "face", "raster"}, {"numpy", "cv2"}),
+    "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words
     "dvp_core/trust": ({"data", "video"}, {"numpy", "c2pa", "cryptography"}),
     "dvp_core/evaluate": (
-        {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator"},
+        {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator", "review"},
         {"numpy", "skimage", "matplotlib"},
     ),
     "dvp_core/actor": ({"data"}, {"numpy"}),
     "dvp_core/pipeline": (
         {
             *("data", "maths", "face", "edit", "raster", "passes", "video", "landmarks", "tracking", "generator"),
-            *("compose", "trust", "evaluate", "actor"),
+            *("compose", "trust", "evaluate", "actor", "review", "exchange"),
         },
-        {"numpy", "cv2"},
+        {"numpy", "cv2", "h5py", "scipy"},
     ),
     "dvp_core/cli": ({"pipeline", "data"}, {"tyro", "rich"}),
     "farm": (

@@ -8,6 +8,7 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
+from dvp_core.face.expression_names import is_named
 from dvp_core.maths.frames import opengl_pose_from_take_pose
 from dvp_core.maths.rotations import unwrapped_quaternions
 
@@ -15,6 +16,7 @@ from . import names
 from .animation import Channel
 
 _KEY_LIMIT = 10.0  # Blender's own limit of a shape key's range
+_NUMBERED_REACH = 4.0  # standard deviations; as far as the tracker goes
 
 
 def expression_channels(take: Take) -> list[Channel]:
@@ -75,5 +77,7 @@ def set_key_limits(face_object: bpy.types.Object, take: Take, *, before: Take | 
 
 
 def _key_limits(take: Take) -> list[tuple[float, float]]:
+    """Return each range: 0..1 of a named shape, both sides of zero of a numbered mode, and what the take shows."""
     lowest, highest = take.expression.min(axis=0).tolist(), take.expression.max(axis=0).tolist()
-    return [(min(0.0, low), max(1.0, high)) for low, high in zip(lowest, highest, strict=True)]
+    usual = [(0.0, 1.0) if is_named(name) else (-_NUMBERED_REACH, _NUMBERED_REACH) for name in take.expression_names]
+    return [(min(least, low), max(most, high)) for (least, most), low, high in zip(usual, lowest, highest, strict=True)]

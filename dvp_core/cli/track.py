@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from dvp_core.cli.arguments import Input, Output, aspect_of, consent_of, frames_of, rate_of
 from dvp_core.cli.progress import shown_progress
+from dvp_core.pipeline.review import doubts_summary, review_tracking
 from dvp_core.pipeline.track import DEFAULT_SMOOTHING, track_clip, track_options, tracking_figures
 
 
@@ -30,6 +32,8 @@ def track(
     lens: Path | None = None,
     pixel_aspect: str | None = None,
     device: Literal["cpu", "cuda"] = "cpu",
+    overlay: Path | None = None,
+    report: Path | None = None,
 ) -> dict[str, Any]:
     """Turn a clip into a take: the face, and for every frame its pose, expression, gaze and light.
 
@@ -52,6 +56,8 @@ def track(
         lens: A lens file (JSON): track the undistorted plate.
         pixel_aspect: Width to height of a plate's pixel, such as 2:1: track square pixels.
         device: Where the frames are fitted; cuda needs a graphics card.
+        overlay: A movie to write as well: the face drawn over the plate, as by `dvp overlay`.
+        report: A folder to write as well: `index.html` with warnings, curves and pictures, as by `dvp report`.
     """
     with shown_progress() as progress:
         take = track_clip(
@@ -74,4 +80,16 @@ def track(
             device=device,
             progress=progress,
         )
-    return {"take": str(output), **tracking_figures(take)}
+        made = review_tracking(
+            output,
+            clip,
+            overlay=overlay,
+            report=report,
+            landmarks=landmarks,
+            face_model=face_model,
+            lens=lens,
+            pixel_aspect=aspect_of(pixel_aspect),
+            progress=progress,
+        )
+    sys.stderr.write(doubts_summary(take))
+    return {"take": str(output), **made, **tracking_figures(take)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from dvp_core.cli.arguments import Output
 from dvp_core.data.errors import DataError
@@ -18,6 +20,7 @@ def transfer(
     mode: Literal["relative", "absolute"] = "relative",
     channels: str = "head,expression,gaze",
     strength: tuple[str, ...] = (),
+    expression_map: Annotated[Path | None, tyro.conf.arg(name="map")] = None,
 ) -> dict[str, Any]:
     """Lay one take's performance over another's person, light and camera.
 
@@ -28,6 +31,7 @@ def transfer(
         mode: "relative" carries differences from neutral to neutral; "absolute" carries values.
         channels: Which of head, expression and gaze, separated by commas.
         strength: By region, such as mouth=0.8 brows=0.5; 1 where not given.
+        expression_map: For takes of different face models: what `dvp model map` wrote.
     """
     result = transfer_take(
         source,
@@ -36,6 +40,7 @@ def transfer(
         mode=mode,
         channels=[name.strip() for name in channels.split(",") if name.strip()],
         strength=dict(_pair(text) for text in strength),
+        expression_map=expression_map,
     )
     return {"take": str(output), "frame_count": result.frame_count}
 

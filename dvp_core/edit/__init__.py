@@ -1,10 +1,11 @@
-"""Changes to performances: keyed edits, transfer between people, smoothing, limits.
+"""Changes to performances: keyed edits, transfer between people, smoothing, limits; and where one is doubtful.
 
-Every function takes takes and gives takes; none reads a file or draws a picture.
+Nothing here reads a file or draws a picture, and all of it runs inside Blender.
 """
 
 from dvp_core.edit.apply import apply_edit
 from dvp_core.edit.channels import CHANNELS, REGIONS, region_of
+from dvp_core.edit.doubts import find_doubts
 from dvp_core.edit.neutral import Neutral, find_neutral
 from dvp_core.edit.smoothing import DEFAULT_SMOOTHING, checked_smoothing, smooth
 from dvp_core.edit.transfer import transfer
@@ -16,6 +17,7 @@ __all__ = [
     "Neutral",
     "apply_edit",
     "checked_smoothing",
+    "find_doubts",
     "find_neutral",
     "region_of",
     "smooth",

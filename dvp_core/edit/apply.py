@@ -13,8 +13,7 @@ import numpy as np
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
-from dvp_core.edit.channels import is_named
-from dvp_core.face.expression_names import SPLIT_NAMES, canonical_name
+from dvp_core.face.expression_names import SPLIT_NAMES, canonical_name, is_named
 from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA, relative_to_facing
 from dvp_core.maths.rotations import (
     multiply_quaternions,
@@ -22,6 +21,7 @@ from dvp_core.maths.rotations import (
     quaternion_wxyz_from_matrix,
     rotation_from_yaw_pitch_roll,
     unwrapped_quaternions,
+    yaw_pitch_roll_rad,
 )
 
 _ANGLES = ("yaw", "pitch", "roll")
@@ -124,12 +124,3 @@ def _with_turn(take: Take, curve: Curve, name: str, acts: np.ndarray, values: np
 def _rotations(angles_rad: np.ndarray) -> np.ndarray:
     """Return (N, 3, 3) rotations of yaw, pitch, roll (N, 3)."""
     return np.stack([rotation_from_yaw_pitch_roll(*angles) for angles in angles_rad])
-
-
-def yaw_pitch_roll_rad(rotation: np.ndarray) -> np.ndarray:
-    """Return yaw, pitch, roll (..., 3) of rotations (..., 3, 3), the inverse of `rotation_from_yaw_pitch_roll`."""
-    forward = rotation[..., :, 2]
-    yaw = np.arctan2(forward[..., 0], forward[..., 2])
-    pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
-    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 1, 1])
-    return np.stack([yaw, pitch, roll], axis=-1)

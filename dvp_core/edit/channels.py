@@ -5,14 +5,15 @@ This file knows names alone; what is done with the values lies in `transfer.py` 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
 
 from dvp_core.data.errors import DataError
-from dvp_core.face.expression_names import SPLIT_NAMES, canonical_name
+from dvp_core.data.expression_map import ExpressionMap
+from dvp_core.data.take import Take
+from dvp_core.face.expression_names import canonical_name, is_named, weights_by_name
 
 Channel = Literal["head", "expression", "gaze"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -29,8 +30,6 @@ _REGION_OF_PREFIX = {
 REGIONS: tuple[str, ...] = ("brows", "eyes", "mouth", "jaw", "cheeks", "nose", "other", "head", "gaze")
 """Regions a strength can be given for; "other" holds expressions whose name tells no region."""
 
-_UNNAMED = re.compile(r"expression_\d+")
-
 
 def region_of(expression_name: str) -> str:
     """Return the region of an expression by its ARKit name, "other" where the name tells none."""
@@ -39,11 +38,6 @@ def region_of(expression_name: str) -> str:
         if canonical.startswith(prefix):
             return region
     return "other"
-
-
-def is_named(expression_name: str) -> bool:
-    """Whether an expression is a named shape of range 0..1, not a numbered mode that may take any value."""
-    return _UNNAMED.fullmatch(expression_name) is None
 
 
 def checked_channels(channels: Sequence[str]) -> frozenset[str]:
@@ -81,27 +75,59 @@ def expression_mapping(source_names: Sequence[str], target_names: Sequence[str],
     of one model has nothing to do with the third of another.
 
     Raises:
-        DataError: No target expression is driven at all.
+        DataError: A model has numbered modes and the other is another model, or no target expression is driven at all.
     """
-    column_of = {canonical_name(name): column for column, name in enumerate(source_names)}
-    whole_of = {half: whole for whole, halves in SPLIT_NAMES.items() for half in halves}
-    matrix = np.zeros((len(target_names), len(source_names)))
-    for row, name in enumerate(target_names):
-        target = canonical_name(name)
-        if not is_named(target) and not is_same_model:
-            continue
-        candidates = ((target,), (whole_of.get(target, ""),), SPLIT_NAMES.get(target, ("",)))
-        for group in candidates:
-            if all(candidate in column_of for candidate in group):
-                matrix[row, [column_of[candidate] for candidate in group]] = 1.0 / len(group)
-                break
+    numbered = [name for name in (*source_names, *target_names) if not is_named(name)]
+    if numbered and not is_same_model:
+        raise DataError(
+            f"the takes are of different face models, and a number such as '{numbered[0]}' means nothing to another "
+            f"model (source: {_some(source_names)}; target: {_some(target_names)})",
+            remedy="Fit a map with 'dvp model map' and give it with --map, or leave the expression channel out",
+        )
+    matrix = weights_by_name(source_names, target_names)
     if not matrix.any():
         raise DataError(
             "no expression of the source has a counterpart in the target "
             f"(source: {_some(source_names)}; target: {_some(target_names)})",
-            remedy="Track both clips with one face model, or leave the expression channel out",
+            remedy="Fit a map with 'dvp model map' and give it with --map, or leave the expression channel out",
         )
     return matrix
+
+
+def expressions_driven(source: Take, target: Take, expression_map: ExpressionMap | None) -> np.ndarray:
+    """Return the matrix (E_target, E_source) from the source's weights to the target's: a map's, or by name.
+
+    Raises:
+        DataError: The map leads between other models, or names do not do without one.
+    """
+    if expression_map is None:
+        is_same_model = source.face_model_id == target.face_model_id
+        return expression_mapping(source.expression_names, target.expression_names, is_same_model=is_same_model)
+    for end, model, take in (("from", expression_map.source, source), ("to", expression_map.target, target)):
+        if model.sha256 != take.face_model_sha256 or model.expression_names != take.expression_names:
+            raise DataError(
+                f"the map leads {end} the face model '{model.id}' ({model.sha256[:12]}), the take of "
+                f"{take.clip.file_name} is of '{take.face_model_id}' ({take.face_model_sha256[:12]})",
+                where="--map",
+                remedy="Fit a map between the models of these two takes with 'dvp model map'",
+            )
+    return expression_map.matrix
+
+
+def strengths_of_rows(
+    matrix: np.ndarray, source_names: Sequence[str], target_names: Sequence[str], strengths: Mapping[str, float]
+) -> np.ndarray:
+    """Return the strength (E_target,) of every target expression.
+
+    One whose own name tells a region has that region's. One whose name tells none has those of the source's
+    expressions that drive it, each by its share.
+    """
+    share = np.abs(matrix)
+    total = np.maximum(share.sum(axis=1), 1e-12)
+    from_source = share @ np.array([strengths[region_of(name)] for name in source_names]) / total
+    own = np.array([strengths[region_of(name)] for name in target_names])
+    is_told = np.array([region_of(name) != "other" for name in target_names], dtype=bool)
+    return np.where(is_told | ~matrix.any(axis=1), own, from_source)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dvp_core.data.take import Take
-from dvp_core.edit.channels import is_named
+from dvp_core.face.expression_names import is_named
 
 GAZE_LIMIT_RAD = np.radians([40.0, 30.0])
 """Largest yaw and pitch of an eyeball in its socket, a little inside what eyes can do."""

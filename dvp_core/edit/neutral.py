@@ -13,7 +13,7 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
-from dvp_core.edit.channels import is_named
+from dvp_core.face.expression_names import is_named
 from dvp_core.maths.rotations import (
     conjugate_quaternion,
     multiply_quaternions,

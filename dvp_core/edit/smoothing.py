@@ -62,7 +62,7 @@ def smooth(take: Take, strength: float) -> Take:
         return source
     fps = float(take.clip.fps)
     dial = Dial(strength * LONGEST_TIME_CONSTANT_S * fps, (strength / DEFAULT_SMOOTHING) ** 0.5, fps)
-    parts = [_smoothed_shot(source, frames, dial) for frames in _shots(take)]
+    parts = [_smoothed_shot(source, frames, dial) for frames in shots_of(take)]
     rotation, values = (np.concatenate(curves) for curves in zip(*parts, strict=True))
     return _with_curves(source, unwrapped_quaternions(rotation), values, strength)
 
@@ -92,7 +92,7 @@ def _measured(take: Take) -> Take:
     )
 
 
-def _shots(take: Take) -> list[slice]:
+def shots_of(take: Take) -> list[slice]:
     """Return the frames between cuts, as slices of indices that cover the take."""
     inside = {frame - take.clip.start_frame for frame in take.shot_starts}
     starts = sorted({0, *(index for index in inside if 0 < index < take.frame_count)})

@@ -13,14 +13,15 @@ from typing import Literal
 import numpy as np
 
 from dvp_core.data.errors import DataError
+from dvp_core.data.expression_map import ExpressionMap
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.take import Take
 from dvp_core.edit.channels import (
     CHANNELS,
     checked_channels,
     checked_strength,
-    expression_mapping,
-    region_of,
+    expressions_driven,
+    strengths_of_rows,
 )
 from dvp_core.edit.limits import limited_expression, limited_gaze, limited_translation
 from dvp_core.edit.neutral import Neutral, find_neutral
@@ -43,6 +44,7 @@ def transfer(
     mode: Mode = "relative",
     channels: Sequence[str] = CHANNELS,
     strength: Mapping[str, float] | None = None,
+    expression_map: ExpressionMap | None = None,
     source_neutral: Neutral | None = None,
     target_neutral: Neutral | None = None,
 ) -> Take:
@@ -56,11 +58,12 @@ def transfer(
         channels: Which of head, expression and gaze are carried.
         strength: 0..1 by region (`REGIONS`), 1 where not given; the result runs linearly from the target's own
             performance at 0 to the whole transfer at 1.
+        expression_map: From the source's face model to the target's, for takes of different models; None goes by name.
         source_neutral: The source at rest, where the one found in the take is to be corrected.
         target_neutral: The target at rest, likewise.
 
     Raises:
-        DataError: Unknown mode, channel, region; no tracked frame; no expression in common.
+        DataError: Unknown mode, channel, region; no tracked frame; no expression in common; a map of other models.
     """
     if mode not in ("relative", "absolute"):
         raise DataError(f"'{mode}' is no mode of transfer", remedy="Use relative or absolute")
@@ -73,7 +76,9 @@ def transfer(
         ratios = _translation_ratios(source, target, neutrals)
         changed |= _head(motion, target, neutrals if is_relative else None, ratios, strengths["head"])
     if "expression" in chosen:
-        changed["expression"] = _expression(motion, source, target, neutrals if is_relative else None, strengths)
+        mapping = expressions_driven(source, target, expression_map)
+        weights = strengths_of_rows(mapping, source.expression_names, target.expression_names, strengths)
+        changed["expression"] = _expression(motion, target, neutrals if is_relative else None, mapping, weights)
     if "gaze" in chosen:
         changed["gaze_rad"] = _gaze(motion, target, neutrals if is_relative else None, strengths["gaze"])
     curves = {name: values.astype(np.float32) for name, values in changed.items()}
@@ -106,23 +111,17 @@ def _head(
 
 def _expression(
     motion: Motion,
-    source: Take,
     target: Take,
     neutrals: tuple[Neutral, Neutral] | None,
-    strengths: dict[str, float],
+    mapping: np.ndarray,
+    strengths: np.ndarray,
 ) -> np.ndarray:
-    mapping = expression_mapping(
-        source.expression_names,
-        target.expression_names,
-        is_same_model=source.face_model_id == target.face_model_id,
-    )
     values = motion.expression @ mapping.T
     if neutrals is not None:
         values = neutrals[1].expression + (motion.expression - neutrals[0].expression) @ mapping.T
     own = target.expression.astype(np.float64)
     limited = limited_expression(values, target.expression_names, own)
-    regions = np.array([strengths[region_of(name)] for name in target.expression_names])
-    weight = motion.presence[:, None] * regions * mapping.any(axis=1)
+    weight = motion.presence[:, None] * strengths * mapping.any(axis=1)
     return own + weight * (limited - own)
 
 

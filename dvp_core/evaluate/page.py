@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from dvp_core.data.files import write_atomically, write_bytes_atomically
 from dvp_core.evaluate.scores import Scores
+from dvp_core.review.html import element, linked_picture, page, table
 
 _COLUMNS = ("plate", "nearest training frame", "generator", "error of the generator (0 to 100)")
 _LARGEST_ERROR = 100.0
@@ -55,14 +55,7 @@ def _draw(path: Path, rows: list[PictureRow]) -> None:
 
 def _html(scores: Mapping[str, Scores]) -> str:
     names = list(asdict(next(iter(scores.values()))))
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("", *names))
-    lines = [
-        f"<tr><th>{html.escape(label)}</th>" + "".join(f"<td>{value:.3f}</td>" for value in asdict(row).values())
-        for label, row in scores.items()
-    ]
-    return (
-        '<!doctype html><meta charset="utf-8"><title>Self-reenactment</title>'
-        "<style>body{font-family:sans-serif}td,th{padding:.2em .6em;text-align:right}img{max-width:100%}</style>"
-        f"<h1>Self-reenactment</h1><table><tr>{head}</tr>{''.join(lines)}</table>"
-        '<p><img src="report.png" alt="plate, nearest training frame, generator, error"></p>'
-    )
+    rows = [(label, *(f"{value:.3f}" for value in asdict(row).values())) for label, row in scores.items()]
+    title = "Self-reenactment"
+    shown = linked_picture("report.png", "plate, nearest training frame, generator, error")
+    return page(title, [element("h1", title), table(rows, head=("", *names), are_numbers=True), shown])

@@ -6,6 +6,11 @@ into two sides and has no `tongueOut`; the split names stay, and a caller that h
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
 ARKIT_52: tuple[str, ...] = (
     "browDownLeft",
     "browDownRight",
@@ -66,6 +71,7 @@ SPLIT_NAMES: dict[str, tuple[str, str]] = {
     "cheekPuff": ("cheekPuffLeft", "cheekPuffRight"),
 }
 
+_NUMBERED = re.compile(r"expression_\d+")
 _SIDES = {"_L": "Left", "_R": "Right", "_l": "Left", "_r": "Right"}
 
 
@@ -85,3 +91,26 @@ def mirrored_name(name: str) -> str:
     if name.endswith("Right"):
         return name.removesuffix("Right") + "Left"
     return name
+
+
+def is_named(expression_name: str) -> bool:
+    """Whether an expression is a named shape of range 0..1, not a numbered mode that may take any value."""
+    return _NUMBERED.fullmatch(expression_name) is None
+
+
+def weights_by_name(source_names: Sequence[str], target_names: Sequence[str]) -> np.ndarray:
+    """The matrix (T, S) that turns source weights into those of equally named targets; zeros where there is none.
+
+    ARKit's single shape drives both halves of a split one; two halves drive a single one with their mean.
+    """
+    column_of = {canonical_name(name): column for column, name in enumerate(source_names)}
+    whole_of = {half: whole for whole, halves in SPLIT_NAMES.items() for half in halves}
+    matrix = np.zeros((len(target_names), len(source_names)))
+    for row, name in enumerate(target_names):
+        target = canonical_name(name)
+        candidates = ((target,), (whole_of.get(target, ""),), SPLIT_NAMES.get(target, ("",)))
+        for group in candidates:
+            if all(candidate in column_of for candidate in group):
+                matrix[row, [column_of[candidate] for candidate in group]] = 1.0 / len(group)
+                break
+    return matrix

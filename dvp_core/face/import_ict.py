@@ -18,12 +18,12 @@ from dvp_core.data.face_model import FaceModel
 from dvp_core.data.files import read_arrays
 from dvp_core.face.correspondence import correspondence_of
 from dvp_core.face.expression_names import canonical_name
+from dvp_core.face.eyeballs import IRIS_RADIUS_M, fit_sphere, without_cornea
 from dvp_core.face.reflectance import PaintedFace, paint
 from dvp_core.face.wavefront import ObjMesh, read_obj, read_obj_vertices
 
 KEPT_VERTEX_COUNT = 24591
 METRES_PER_CM = 0.01
-IRIS_RADIUS_M = 0.006
 # Middles of the cavities in the neutral mesh, which are modelled open.
 NOSTRIL_CENTERS_M = ((0.008, 0.0, 0.108), (-0.008, 0.0, 0.108))
 REGION_STARTS = (
@@ -217,19 +217,5 @@ def _regions() -> tuple[tuple[str, ...], np.ndarray]:
 
 def _fit_eyes(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centres (2, 3) and radii (2,) of the spheres that fit the white of each outer shell best."""
-    fits = [fit_sphere(_without_cornea(vertices[start:stop])) for start, stop in SHELL_RANGES]
+    fits = [fit_sphere(without_cornea(vertices[start:stop])) for start, stop in SHELL_RANGES]
     return np.stack([center for center, _ in fits]), np.array([radius for _, radius in fits])
-
-
-def _without_cornea(shell: np.ndarray) -> np.ndarray:
-    """The part of an eyeball's shell that is a sphere: the cornea bulges out of its front fifth."""
-    low, high = shell[:, 2].min(), shell[:, 2].max()
-    return shell[shell[:, 2] < low + 0.8 * (high - low)]
-
-
-def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Centre (3,) and radius of the sphere nearest to points (N, 3), by linear least squares on |p|^2."""
-    system = np.column_stack([2.0 * points, np.ones(len(points))])
-    solution = np.linalg.lstsq(system, np.sum(points**2, axis=1), rcond=None)[0]
-    center = solution[:3]
-    return center, float(np.sqrt(solution[3] + center @ center))

@@ -132,6 +132,15 @@ def rotation_from_yaw_pitch_roll(yaw_rad: float, pitch_rad: float, roll_rad: flo
     )
 
 
+def yaw_pitch_roll_rad(rotation: np.ndarray) -> np.ndarray:
+    """Return yaw, pitch, roll (..., 3) of rotations (..., 3, 3), the inverse of `rotation_from_yaw_pitch_roll`."""
+    forward = rotation[..., :, 2]
+    yaw = np.arctan2(forward[..., 0], forward[..., 2])
+    pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
+    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 1, 1])
+    return np.stack([yaw, pitch, roll], axis=-1)
+
+
 def gaze_rotation(yaw_rad: float, pitch_rad: float) -> np.ndarray:
     """Return the (3, 3) rotation that turns an eyeball looking along +Z to a gaze in head space."""
     return rotation_from_yaw_pitch_roll(yaw_rad, pitch_rad, 0.0)

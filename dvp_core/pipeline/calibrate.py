@@ -18,6 +18,7 @@ from dvp_core.data.face_model import FaceModel
 from dvp_core.data.landmark_definitions import MEDIAPIPE_OF_68, MEDIAPIPE_OUTLINE
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.face import evaluate, rotate_eyes
+from dvp_core.face.expression_names import is_named
 from dvp_core.landmarks.mediapipe_tasks import MediaPipeDetector
 from dvp_core.maths.colour import srgb_encode
 from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
@@ -140,12 +141,15 @@ def _random_pose(
     aside = random.normal(size=2) * 0.06 * depth_m * SIZE_PX / focal_px
     middle = rotation @ face.vertices[face.region("face")].mean(axis=0)
     gaze = np.radians(random.normal(size=2) * [11.0, 7.0])
-    expression = _random_expression(face.expression_names, random, largest=0.45 if is_mild else 0.7)
+    expression = random_expression(face.expression_names, random, largest=0.45 if is_mild else 0.7)
     return _Pose(identity, expression, rotation, np.array([*aside, depth_m]) - middle, focal_px, np.stack([gaze, gaze]))
 
 
-def _random_expression(names: tuple[str, ...], random: np.random.Generator, *, largest: float) -> np.ndarray:
-    """Return (E,) weights: a few shapes at a time, mostly alike on both sides, now and then closed eyes."""
+def random_expression(names: tuple[str, ...], random: np.random.Generator, *, largest: float) -> np.ndarray:
+    """Return (E,) weights: a few shapes at a time, mostly alike on both sides, now and then closed eyes.
+
+    Numbered modes are drawn as their own spread says, a little narrower.
+    """
     expression = np.where(random.random(len(names)) < 0.2, random.uniform(0, largest, len(names)), 0.0)
     place = {name: number for number, name in enumerate(names)}
     is_even = random.random() < 0.8
@@ -161,6 +165,9 @@ def _random_expression(names: tuple[str, ...], random: np.random.Generator, *, l
             expression[number if random.random() < 0.5 else twin] = 0.0
         elif is_even:
             expression[twin] = expression[number] * random.uniform(0.8, 1.2)
+    is_numbered = np.array([not is_named(name) for name in names], dtype=bool)
+    if is_numbered.any():
+        return np.where(is_numbered, random.normal(scale=largest, size=len(names)), np.clip(expression, 0.0, 1.0))
     return np.clip(expression, 0.0, 1.0)
 
 

@@ -58,12 +58,20 @@ def open_clip_of(take: Take, path: Path | str) -> FrameSource:
     Raises:
         DataError: Another movie, or one of another size or length.
     """
-    source = open_clip(path, fps=take.clip.fps)
+    return cut_to_take(take, open_clip(path, fps=take.clip.fps), path)
+
+
+def cut_to_take(take: Take, source: FrameSource, path: Path | str) -> FrameSource:
+    """Return the frames of a take out of the clip it was tracked from.
+
+    Raises:
+        DataError: Another clip, or one of another size or length.
+    """
     if source.clip.sha256 != take.clip.sha256:
         raise DataError(
             f"is not the clip the take was tracked from ('{take.clip.file_name}', {take.clip.sha256[:12]})",
             where=path,
-            remedy="Give that clip, or track this one",
+            remedy="Give that clip with the --lens and --pixel-aspect it was tracked with, or track this one",
         )
     if source.clip.start_frame != take.clip.start_frame or source.clip.frame_count != take.clip.frame_count:
         return part_of(source, take.frames)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from re import match
+from re import match, search
 
 from dvp_core.landmarks import weights_status
 from dvp_core.trust import keys_status
@@ -74,14 +74,15 @@ def _packages() -> list[Finding]:
     """Look for every package that the project asks for, by name; versions are the installer's business."""
     findings = []
     for requirement in requires(DISTRIBUTION) or []:
-        if "extra ==" in requirement and "mediapipe" not in requirement:
+        extra = search(r"extra == ['\"]([\w-]+)", requirement)
+        if extra is not None and extra[1] == "test":
             continue
         name = (match(r"[A-Za-z0-9_.-]+", requirement) or [requirement])[0]
-        is_extra = "extra ==" in requirement
+        is_extra = extra is not None
         try:
             findings.append(Finding(name, True, version(name), not is_extra))
         except PackageNotFoundError:
-            remedy = f"pip install '{DISTRIBUTION}[{name}]'" if is_extra else f"pip install {name}"
+            remedy = f"pip install '{DISTRIBUTION}[{extra[1]}]'" if extra else f"pip install {name}"
             findings.append(Finding(name, False, f"not installed: {remedy}", not is_extra))
     return findings
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from dvp_core.data.edit import read_edit
+from dvp_core.data.expression_map import read_expression_map
 from dvp_core.data.take import Take, read_take, write_take
 from dvp_core.edit import apply_edit, smooth, transfer
 
@@ -19,9 +20,17 @@ def transfer_take(
     mode: Literal["relative", "absolute"] = "relative",
     channels: Sequence[str] = ("head", "expression", "gaze"),
     strength: Mapping[str, float] | None = None,
+    expression_map: Path | str | None = None,
 ) -> Take:
     """Write the target's take performing what the source performs; see `dvp_core.edit.transfer`."""
-    result = transfer(read_take(source), read_take(target), mode=mode, channels=channels, strength=strength)
+    result = transfer(
+        read_take(source),
+        read_take(target),
+        mode=mode,
+        channels=channels,
+        strength=strength,
+        expression_map=None if expression_map is None else read_expression_map(expression_map),
+    )
     write_take(output, result)
     return result
 

@@ -52,6 +52,15 @@ def _without(recipe: Any, settings: Collection[str]) -> Any:
     return recipe | {"settings": kept}
 
 
+def recorded(output: Path | str) -> dict[str, Any] | None:
+    """Return the recipe that stands beside a file, or None where there is none or it is another file's."""
+    if not recipe_path(output).is_file():
+        return None
+    content = read_json(recipe_path(output))
+    is_own = isinstance(content, dict) and content.get("output_sha256") == sha256_of_file(output)
+    return content if is_own else None
+
+
 def record(output: Path | str, recipe: Mapping[str, Any]) -> None:
     """Write the recipe beside a finished output."""
     content = dict(recipe) | {"output_sha256": sha256_of_file(output)}

@@ -17,7 +17,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks, write_landmarks
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, read_take, write_take
-from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, smooth
+from dvp_core.edit import DEFAULT_SMOOTHING, checked_smoothing, find_doubts, smooth
 from dvp_core.landmarks import detector_named
 from dvp_core.maths.lens import PlateCorrection
 from dvp_core.pipeline import recipe
@@ -144,7 +144,7 @@ def track_clip(
     if recipe.is_fresh(output, steps, but_for=["smoothing"]) and (before := read_take(output)).measured is not None:
         return _written(smooth(before, smoothing), output, steps)
     batches = _batches_on(device)
-    given = _given_points(source, landmarks)
+    given = given_points(source, landmarks)
     source = corrected_source(source, correction)
     if given is None:
         points = detector_named(detector, weights=weights, face=face).detect(source, progress=progress)
@@ -190,7 +190,7 @@ def _written(take: Take, output: Path | str, steps: dict[str, Any]) -> Take:
 
 
 def tracking_figures(take: Take) -> dict[str, Any]:
-    """Return what a user wants to know of a tracked take, as plain numbers."""
+    """Return what a user wants to know of a tracked take, as plain numbers and words."""
     tracked = take.is_tracked
     return {
         "frame_count": take.frame_count,
@@ -198,6 +198,7 @@ def tracking_figures(take: Take) -> dict[str, Any]:
         "focal_px": round(take.camera.focal_px, 1),
         "landmark_error_px_median": round(float(np.median(take.landmark_error_px[tracked])), 3),
         "photometric_error_median": round(float(np.median(take.photometric_error[tracked])), 4),
+        "doubtful_frames": [doubt.as_json() for doubt in find_doubts(take)],
     }
 
 
@@ -223,7 +224,12 @@ def _with_focal_of(correction: PlateCorrection | None, options: TrackOptions) ->
     return replace(options, focal_px=correction.focal_px)
 
 
-def _given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
+def given_points(source: FrameSource, landmarks: Path | str | None) -> LandmarkTrack | None:
+    """Return the points of a file, None where none is given.
+
+    Raises:
+        DataError: They are of another clip.
+    """
     if landmarks is None:
         return None
     points = read_landmarks(landmarks)

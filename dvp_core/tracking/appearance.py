@@ -186,17 +186,21 @@ def skin_patch(face: FaceModel, spread: np.ndarray, count: int, *, seed: int = 7
         seed: Of the choice.
     """
     usable = np.flatnonzero(face.region("face") & np.isfinite(spread))
-    chosen = np.sort(np.random.default_rng(seed).permutation(usable)[:count])
+    return patch_around(face, np.sort(np.random.default_rng(seed).permutation(usable)[:count]))
+
+
+def patch_around(face: FaceModel, vertices: np.ndarray) -> SkinPatch:
+    """Return the patch of vertices (N,), ascending, of a person's face."""
     is_chosen = np.zeros(face.vertex_count, dtype=bool)
-    is_chosen[chosen] = True
+    is_chosen[vertices] = True
     triangles = face.triangles[is_chosen[face.triangles].any(axis=1)]
     around, corners = np.unique(triangles, return_inverse=True)
     basis = face.expression_basis[:, around].reshape(face.expression_count, -1).T
     return SkinPatch(
-        vertices=chosen,
+        vertices=vertices,
         around=around,
         triangles=corners.reshape(-1, 3),
-        places=np.searchsorted(around, chosen),
+        places=np.searchsorted(around, vertices),
         neutral=face.vertices[around],
         expression_basis=np.ascontiguousarray(basis, np.float64),
     )

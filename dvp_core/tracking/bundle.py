@@ -13,7 +13,15 @@ from dvp_core.tracking.options import PriorOptions
 from dvp_core.tracking.outline import Outline
 from dvp_core.tracking.solver import NormalEquations, SolverOptions, StepBox, accumulate, minimise
 from dvp_core.tracking.stages import BundleStage
-from dvp_core.tracking.states import FrameState, Layout, SharedState, frame_box, moved_frame, moved_shared
+from dvp_core.tracking.states import (
+    ExpressionRange,
+    FrameState,
+    Layout,
+    SharedState,
+    frame_box,
+    moved_frame,
+    moved_shared,
+)
 from dvp_core.tracking.terms.prior import expression_prior, focal_prior, identity_prior
 
 
@@ -36,6 +44,7 @@ class BundleProblem:
         usual_focal_px: Centre of the focal length's prior.
         expression_sigma: (E,) spread of expressions.
         priors: Spreads of the rest.
+        expression_range: Between which values expressions may lie.
     """
 
     rig: Rig
@@ -44,23 +53,25 @@ class BundleProblem:
     usual_focal_px: float
     expression_sigma: np.ndarray
     priors: PriorOptions
+    expression_range: ExpressionRange
 
 
 def fit_bundle(problem: BundleProblem, bundle: Bundle, stage: BundleStage) -> Bundle:
     """Return the bundle after one stage."""
     layout = Layout(len(problem.expression_sigma), len(bundle.shared.identity), stage.has_focal)
-    outlines = _outlines(problem, bundle) if stage.has_outline else [None] * len(bundle.frames)
+    outlines = bundle_outlines(problem, bundle) if stage.has_outline else [None] * len(bundle.frames)
     solution = minimise(
         bundle,
-        linearise=lambda state: _linearised(problem, state, layout, outlines),
-        retract=_retraction(layout),
-        box=lambda state: _box(state, layout),
+        linearise=lambda state: bundle_equations(problem, state, layout, outlines),
+        retract=moved_bundle(problem, layout),
+        box=lambda state: bundle_box(problem, state, layout),
         options=SolverOptions(max_steps=stage.max_steps),
     )
     return solution.state
 
 
-def _outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
+def bundle_outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
+    """Return every key frame's outline as it stands, where outlines are used."""
     finder = problem.rig.outline
     if finder is None:
         return [None] * len(bundle.frames)
@@ -68,20 +79,20 @@ def _outlines(problem: BundleProblem, bundle: Bundle) -> list[Outline | None]:
     return [finder.find(points.ibug_px[:17], frame, bundle.shared, problem.camera) for points, frame in pairs]
 
 
-def _linearised(
+def bundle_equations(
     problem: BundleProblem, bundle: Bundle, layout: Layout, outlines: Sequence[Outline | None]
 ) -> NormalEquations:
-    """Sum the frames' equations into one system: all frames' numbers first, then the shared ones."""
+    """Return the frames' equations in one system: all frames' numbers first, then the shared ones."""
     frame_size, frame_count = layout.frame_size, len(bundle.frames)
     size = frame_size * frame_count + layout.size - frame_size
     hessian, gradient, energy = np.zeros((size, size)), np.zeros(size), 0.0
     shared = np.arange(frame_size * frame_count, size)
-    mean = np.full(layout.expression_count, -problem.priors.expression_push)
+    mean = problem.expression_range.likely_middle(layout.expression_count, problem.priors.expression_push)
     for number, (frame, points, outline) in enumerate(zip(bundle.frames, problem.points, outlines, strict=True)):
         terms = point_terms(problem.rig, points, frame, bundle.shared, problem.camera, layout, outline)
         terms.append(expression_prior(frame, layout, mean=mean, sigma=problem.expression_sigma))
         local = accumulate(terms, layout.size)
-        places = np.concatenate([np.arange(number * frame_size, (number + 1) * frame_size), shared])
+        places = layout.places(number, frame_count)
         hessian[np.ix_(places, places)] += local.hessian
         gradient[places] += local.gradient
         energy += local.energy
@@ -96,19 +107,22 @@ def _linearised(
     return NormalEquations(hessian, gradient, energy + priors.energy)
 
 
-def _retraction(layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
+def moved_bundle(problem: BundleProblem, layout: Layout) -> Callable[[Bundle, np.ndarray], Bundle]:
+    """Return what moves a bundle by a step."""
+
     def retract(bundle: Bundle, step: np.ndarray) -> Bundle:
         end = layout.frame_size * len(bundle.frames)
         steps = step[:end].reshape(len(bundle.frames), -1)
-        frames = tuple(moved_frame(frame, part) for frame, part in zip(bundle.frames, steps, strict=True))
+        within = problem.expression_range
+        frames = tuple(moved_frame(frame, part, within) for frame, part in zip(bundle.frames, steps, strict=True))
         return Bundle(frames, moved_shared(bundle.shared, step[end:]))
 
     return retract
 
 
-def _box(bundle: Bundle, layout: Layout) -> StepBox:
-    largest = np.ones(layout.expression_count)
-    boxes = [frame_box(frame, largest) for frame in bundle.frames]
+def bundle_box(problem: BundleProblem, bundle: Bundle, layout: Layout) -> StepBox:
+    """Return the steps that keep every frame's expressions in their range."""
+    boxes = [frame_box(frame, problem.expression_range) for frame in bundle.frames]
     free = np.full(layout.size - layout.frame_size, np.inf)
     return StepBox(
         np.concatenate([*(box.lower for box in boxes), -free]), np.concatenate([*(box.upper for box in boxes), free])

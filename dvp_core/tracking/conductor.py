@@ -24,7 +24,7 @@ from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
 from dvp_core.tracking.gaze import CLOSED, dark_irises, gaze_of_frame, openings
 from dvp_core.tracking.options import TrackOptions
-from dvp_core.tracking.setup import ClipPoints, Person, clip_points, face_window, known_person
+from dvp_core.tracking.setup import ClipPoints, Person, clip_points, frame_pictures, known_person
 from dvp_core.tracking.states import FrameState, Layout
 
 UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
@@ -74,7 +74,7 @@ def track(
         cuts: Indices of the frames that begin a new shot; nothing is carried over a cut.
         table: How the detector sees this face model; the one that ships, where there is one, if None.
         batches: Fit the frames many at a time, as a graphics card does; None: one after the other, the reference.
-        progress: Told of "shape", "key frames" and "frames".
+        progress: Told of "key frames", "shape", "skin" and "frames".
 
     Raises:
         DataError: The points are of another clip, no frame shows a face, or the batches' device is not there.
@@ -165,8 +165,8 @@ def follow(
             before = None
             continue
         frame = points.frame(index)
-        picture = face_window(plate, frame, options) if options.photometric else None
-        result = fit_frame(person.problem, frame, picture, before=before, light=light)
+        pictures = frame_pictures(plate, frame, options) if options.photometric else None
+        result = fit_frame(person.problem, frame, pictures, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
         seen_irises = dark_irises(plate, frame.ibug_px) if irises is None else irises[index]
         gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)

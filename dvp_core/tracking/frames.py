@@ -15,13 +15,18 @@ from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.options import PhotometricOptions
 from dvp_core.tracking.picture import Picture
+from dvp_core.tracking.skin_bundle import KnownTiles
 from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
-from dvp_core.tracking.stages import FRAME_STAGES, FrameStage
-from dvp_core.tracking.states import FrameState, Layout, SharedState, frame_box, moved_frame
+from dvp_core.tracking.stages import FRAME_STAGES, TEXTURE_STAGES, FrameStage
+from dvp_core.tracking.states import ExpressionRange, FrameState, Layout, SharedState, frame_box, moved_frame
 from dvp_core.tracking.surface import SurfacePoints, see
 from dvp_core.tracking.terms.photometric import Appearance, photometric_residual
 from dvp_core.tracking.terms.prior import expression_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
+from dvp_core.tracking.terms.tracks import track_residual
+from dvp_core.tracking.texture import Texture
+from dvp_core.tracking.tile_tracks import TileTracks, track_tiles
+from dvp_core.tracking.tiles import see_tiles
 
 LOST = 0.25  # of the eye distance: points further off than this start a frame afresh
 LIGHT_STIFFNESS = 1.0
@@ -37,12 +42,14 @@ class FrameProblem:
         rig: The person's points (identity applied).
         camera: The plate's camera with its final focal length.
         expression_sigma: (E,).
-        expression_push: How far below zero the expressions' prior has its middle.
+        expression_push: How far below zero the named expressions' prior has its middle.
+        expression_range: Between which values expressions may lie.
         motion: Usual motion between neighbouring frames.
         person: Reflectance; None tracks by points alone.
         patch: Vertices whose colours are compared.
         skin: The same vertices as surface points.
         photometric: Options of the colour term.
+        known: Tiles of skin whose pattern is followed; None goes by points and colours.
     """
 
     face: FaceModel
@@ -50,11 +57,21 @@ class FrameProblem:
     camera: Camera
     expression_sigma: np.ndarray
     expression_push: float
+    expression_range: ExpressionRange
     motion: Motion
     person: PersonAppearance | None
     patch: SkinPatch | None
     skin: SurfacePoints | None
     photometric: PhotometricOptions | None
+    known: KnownTiles | None = None
+
+
+@dataclass(frozen=True)
+class FramePictures:
+    """The plate around the head: its colours, and its pattern where that is used."""
+
+    colours: Picture
+    texture: Texture | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +88,7 @@ class FittedFrame:
 def fit_frame(
     problem: FrameProblem,
     points: FramePoints,
-    picture: Picture | None,
+    pictures: FramePictures | None,
     *,
     before: FrameState | None,
     light: np.ndarray,
@@ -82,24 +99,26 @@ def fit_frame(
     Args:
         problem: What stays fixed.
         points: Detected points.
-        picture: The plate around the head; None: points alone.
+        pictures: The plate around the head; None: points alone.
         before: The frame before, or None at the start and after a gap.
         light: (9, 3) expected light.
         start: Where to begin, where that is not the frame before.
     """
     layout = Layout(len(problem.expression_sigma))
     state, sigma = _start(problem, points, start or before, layout), np.ones(layout.size)
-    for stage in FRAME_STAGES:
-        if stage.has_photometric and (picture is None or problem.patch is None):
+    picture = pictures.colours if pictures is not None and problem.patch is not None else None
+    texture = pictures.texture if pictures is not None and problem.known is not None else None
+    for stage in FRAME_STAGES if texture is None else TEXTURE_STAGES:
+        if stage.has_photometric and picture is None:
             continue
         if stage.has_photometric and picture is not None:
             # Light may have changed since the last frame; what it lacks would pass for motion.
             light, _ = _relit(problem, picture, state, light, layout)
-        state, sigma = _fit_stage(problem, points, picture, stage, state, before, light, layout)
-    if picture is not None and problem.patch is not None:
+        evidence = _FrameEvidence(points, picture, texture, before, light)
+        state, sigma = _fit_stage(problem, evidence, stage, state, layout)
+    photometric_error = 0.0
+    if picture is not None:
         light, photometric_error = _relit(problem, picture, state, light, layout)
-    else:
-        photometric_error = 0.0
     return FittedFrame(state, light, landmark_error_px(problem, points, state), photometric_error, sigma)
 
 
@@ -131,41 +150,64 @@ def _start(problem: FrameProblem, points: FramePoints, before: FrameState | None
     return first_pose(problem.rig.ibug.neutral[inner], points.ibug_px[inner], problem.camera, layout.expression_count)
 
 
+@dataclass(frozen=True)
+class _FrameEvidence:
+    """What one frame shows, and what stood before it."""
+
+    points: FramePoints
+    picture: Picture | None
+    texture: Texture | None
+    before: FrameState | None
+    light: np.ndarray
+
+
 def _fit_stage(
-    problem: FrameProblem,
-    points: FramePoints,
-    picture: Picture | None,
-    stage: FrameStage,
-    start: FrameState,
-    before: FrameState | None,
-    light: np.ndarray,
-    layout: Layout,
+    problem: FrameProblem, evidence: _FrameEvidence, stage: FrameStage, start: FrameState, layout: Layout
 ) -> tuple[FrameState, np.ndarray]:
     """Return the state after a stage, and the deviations (6 + E) that its evidence leaves."""
     finder = problem.rig.outline
-    shared = _shared(problem)
+    shared, points, before = _shared(problem), evidence.points, evidence.before
     outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
-    look = _appearance(problem, start, light, layout) if stage.has_photometric else None
-    mean = np.full(layout.expression_count, -problem.expression_push)
+    look = _appearance(problem, start, evidence.light, layout) if stage.has_photometric else None
+    tracks = _tracks(problem, evidence.texture, start) if stage.has_texture else None
+    within = problem.expression_range
+    mean = within.likely_middle(layout.expression_count, problem.expression_push)
 
     def linearise(state: FrameState) -> NormalEquations:
         terms = point_terms(problem.rig, points, state, shared, problem.camera, layout, outline)
         terms.append(expression_prior(state, layout, mean=mean, sigma=problem.expression_sigma))
         if before is not None:
             terms.append(temporal_residual(state, before, layout, problem.motion))
-        if look is not None and picture is not None:
-            terms.append(_photometric(problem, look, picture, state, layout))
+        if look is not None and evidence.picture is not None:
+            terms.append(_photometric(problem, look, evidence.picture, state, layout))
+        if tracks is not None:
+            terms.append(_pattern(problem, tracks, state, layout))
         return accumulate(terms, layout.size)
 
-    largest = np.ones(layout.expression_count)
     solution = minimise(
         start,
         linearise=linearise,
-        retract=moved_frame,
-        box=lambda state: frame_box(state, largest),
+        retract=lambda state, step: moved_frame(state, step, within),
+        box=lambda state: frame_box(state, within),
         options=SolverOptions(max_steps=stage.max_steps, least_gain=1e-3),
     )
     return solution.state, np.sqrt(np.diagonal(np.linalg.inv(solution.equations.hessian)))
+
+
+def _tracks(problem: FrameProblem, texture: Texture | None, state: FrameState) -> TileTracks | None:
+    """Return where the frame shows the known tiles, looked for from where a state puts them."""
+    known = problem.known
+    if known is None or texture is None:
+        return None
+    sights = see_tiles(known.tiles, state, problem.camera)
+    return track_tiles(known.templates, texture, sights, known.grid, known.options)
+
+
+def _pattern(problem: FrameProblem, tracks: TileTracks, state: FrameState, layout: Layout) -> Residual:
+    assert problem.known is not None
+    found = tracks.is_found
+    seen = see(problem.known.tiles.centers.chosen(found), state, _shared(problem), problem.camera, layout)
+    return track_residual(seen, tracks.targets_px[found], tracks.whitening[found])
 
 
 def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, layout: Layout) -> Appearance:

@@ -5,7 +5,7 @@ numpy alone: the tracker works where no image library is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,22 +49,67 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class PlateWindow:
+    """A window of the plate, shrunk by a whole number.
+
+    Attributes:
+        origin_px: (2,) plate position of its upper left corner.
+        size: (2,) width and height in shrunk pixels.
+        pixel_size_px: Plate pixels a shrunk pixel is wide.
+    """
+
+    origin_px: np.ndarray
+    size: np.ndarray
+    pixel_size_px: int
+
+    def cut(self, plate: np.ndarray) -> np.ndarray:
+        """Return the window's part of a plate (H, W, C), not yet shrunk."""
+        start, stop = self.origin_px.astype(int), self.origin_px.astype(int) + self.size * self.pixel_size_px
+        return plate[start[1] : stop[1], start[0] : stop[0]]
+
+    def shrunk(self, pixels: np.ndarray) -> np.ndarray:
+        """Return what was cut, shrunk to `size`."""
+        width, height = self.size
+        factor = self.pixel_size_px
+        if factor == 1:
+            return pixels
+        return pixels.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
+
+
+def window_around(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateWindow:
+    """Return the window around points of a plate with a quarter of their extent as margin.
+
+    Args:
+        plate: (H, W, C).
+        points_px: (N, 2).
+        across_px: Wanted size of the points' extent in shrunk pixels.
+    """
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    extent = float((high - low).max())
+    factor = max(1, round(extent / across_px))
+    limit = np.array(plate.shape[1::-1])
+    start = np.clip(np.floor(low - 0.25 * extent), 0, np.maximum(limit - 4 * factor, 0)).astype(int)
+    stop = np.clip(np.ceil(high + 0.25 * extent), start + 4 * factor, limit).astype(int)
+    return PlateWindow(start.astype(np.float64), np.maximum((stop - start) // factor, 1), factor)
+
+
+@dataclass(frozen=True)
 class PlateCut:
     """The part of a plate that a picture is made of.
 
     Attributes:
-        pixels: (H, W, 3) uint8, sRGB-encoded; both sides whole multiples of `pixel_size_px`.
-        origin_px: (2,) plate position of its upper left corner.
-        pixel_size_px: Plate pixels that one picture pixel will be wide.
+        pixels: (H, W, 3) uint8, sRGB-encoded; both sides whole multiples of the window's `pixel_size_px`.
+        window: Where it lies.
     """
 
     pixels: np.ndarray
-    origin_px: np.ndarray
-    pixel_size_px: int
+    window: PlateWindow
 
-    def copy(self) -> PlateCut:
-        """Return the cut with pixels of its own, so that the plate may go."""
-        return replace(self, pixels=self.pixels.copy())
+
+def cut_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateCut:
+    """Return a copy of the part of a plate that `window_of_plate` makes its picture of; see there."""
+    window = window_around(plate, points_px, across_px=across_px)
+    return PlateCut(window.cut(plate).copy(), window)
 
 
 def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int, soften_count: int = 1) -> Picture:
@@ -76,31 +121,15 @@ def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int,
         across_px: Wanted size of the points' extent in the picture; the picture is shrunk by whole numbers only.
         soften_count: How often the 5-tap binomial filter runs.
     """
-    cut = cut_of_plate(plate, points_px, across_px=across_px)
-    linear, factor = LINEAR_OF_BYTE[cut.pixels], cut.pixel_size_px
-    if factor > 1:
-        height, width = cut.pixels.shape[:2]
-        linear = linear.reshape(height // factor, factor, width // factor, factor, 3).mean(axis=(1, 3))
+    window = window_around(plate, points_px, across_px=across_px)
+    linear = window.shrunk(LINEAR_OF_BYTE[window.cut(plate)])
     for _ in range(soften_count):
-        linear = _softened(linear)
-    return Picture(np.ascontiguousarray(linear), cut.origin_px, factor)
+        linear = softened(linear)
+    return Picture(np.ascontiguousarray(linear), window.origin_px, window.pixel_size_px)
 
 
-def cut_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateCut:
-    """Return the part of a plate that `window_of_plate` makes its picture of, as a view; see there."""
-    low, high = points_px.min(axis=0), points_px.max(axis=0)
-    extent = float((high - low).max())
-    factor = max(1, round(extent / across_px))
-    limit = np.array(plate.shape[1::-1])
-    start = np.clip(np.floor(low - 0.25 * extent), 0, np.maximum(limit - 4 * factor, 0)).astype(int)
-    stop = np.clip(np.ceil(high + 0.25 * extent), start + 4 * factor, limit).astype(int)
-    size = np.maximum((stop - start) // factor, 1)
-    pixels = plate[start[1] : start[1] + size[1] * factor, start[0] : start[0] + size[0] * factor]
-    return PlateCut(pixels, start.astype(np.float64), factor)
-
-
-def _softened(pixels: np.ndarray) -> np.ndarray:
-    """Run a binomial filter along both axes."""
+def softened(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels (H, W, C) after the 5-tap binomial filter along both axes; the edge repeats."""
     for axis in (0, 1):
         padding = [(0, 0)] * 3
         padding[axis] = (2, 2)

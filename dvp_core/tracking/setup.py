@@ -22,21 +22,24 @@ from dvp_core.data.landmark_definitions import (
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.face import landmarks_68
+from dvp_core.face.expression_names import is_named
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
 from dvp_core.tracking.detector import calibrated_detector
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
-from dvp_core.tracking.frames import FrameProblem, fit_frame
+from dvp_core.tracking.frames import FramePictures, FrameProblem, fit_frame
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.outline import OutlineFinder, outline_finder
-from dvp_core.tracking.picture import Picture, window_of_plate
+from dvp_core.tracking.picture import window_of_plate
+from dvp_core.tracking.skin_bundle import KeyPictures, KnownTiles, fit_skin_bundle
 from dvp_core.tracking.stages import BUNDLE_STAGES
-from dvp_core.tracking.states import SharedState
+from dvp_core.tracking.states import ExpressionRange, SharedState
 from dvp_core.tracking.surface import landmark_points, vertex_points
 from dvp_core.tracking.terms.temporal import Motion
+from dvp_core.tracking.texture import texture_of_plate
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def known_person(
         is_detected: (F,).
         model: The face.
         options: How to track.
-        progress: Told of "shape" and "key frames".
+        progress: Told of "key frames", "shape" and "skin".
         table: How the detector sees this model; None finds out from the clip.
     """
     clip = source.clip
@@ -125,7 +128,20 @@ def known_person(
     camera = Camera.centered(usual_px, clip.width_px, clip.height_px)
     keys = well_spread_frames(points.ibug_px, is_detected, options.key_frame_count)
     key_points = [points.frame(int(key)) for key in keys]
-    rig, bundle = _fitted_bundle(model, key_points, camera, options, progress, table)
+    pictures = _key_pictures(source, keys, key_points, options, progress)
+    points_problem, bundle = _fitted_bundle(model, key_points, camera, options, progress, table)
+    known = None
+    if options.texture is not None and pictures is not None:
+        bundle, known = fit_skin_bundle(
+            points_problem,
+            bundle,
+            model,
+            pictures,
+            options.texture,
+            has_focal=options.focal_px is None,
+            progress=progress,
+        )
+    rig = points_problem.rig
     camera = replace(camera, focal_px=bundle.shared.focal_px)
     face = model.baked(bundle.shared.identity)
     rig = replace(
@@ -135,12 +151,12 @@ def known_person(
         detector=None if rig.detector is None else rig.detector.baked(bundle.shared.identity),
         outline=_baked_outline(rig, bundle) if points.dense_px.shape[1] == 0 else None,
     )
-    pictures = _pictures(source, keys, key_points, options, progress)
-    appearance = estimated_appearance(face, bundle.frames, pictures, camera) if pictures else None
-    problem = _frame_problem(rig, camera, face, appearance, options, clip.fps)
-    for _ in range(options.photometric.round_count if options.photometric else 0):
-        appearance = _sharpened(problem, bundle, key_points, pictures)
-        problem = _frame_problem(rig, camera, face, appearance, options, clip.fps)
+    appearance = estimated_appearance(face, bundle.frames, pictures.pictures, camera) if pictures else None
+    problem = _frame_problem(rig, camera, face, appearance, known, options, clip.fps)
+    if pictures is not None and known is None and options.photometric is not None:
+        for _ in range(options.photometric.round_count):
+            appearance = _sharpened(problem, bundle, key_points, pictures)
+            problem = _frame_problem(rig, camera, face, appearance, None, options, clip.fps)
     light = appearance.lights.mean(axis=0) if appearance else np.zeros((9, 3))
     reflectance = appearance.reflectance if appearance else face.reflectance_mean
     return Person(bundle.shared.identity, face, reflectance, problem, light)
@@ -149,10 +165,23 @@ def known_person(
 def expression_sigma(model: FaceModel, options: TrackOptions) -> np.ndarray:
     """Return (E,) spreads of the model's expressions.
 
-    Lids that follow the gaze look like half a blink; kept narrow, they leave blinks to the blinks.
+    Lids that follow the gaze look like half a blink; kept narrow, they leave blinks to the blinks. Numbered modes have
+    a spread of their own.
     """
     is_lid_of_gaze = np.array([name.startswith("eyeLook") for name in model.expression_names], dtype=bool)
-    return options.priors.expression_sigma * np.where(is_lid_of_gaze, options.priors.eye_look_share, 1.0)
+    named = options.priors.expression_sigma * np.where(is_lid_of_gaze, options.priors.eye_look_share, 1.0)
+    return np.where(_is_numbered(model), options.priors.numbered_sigma, named)
+
+
+def expression_range(model: FaceModel, options: TrackOptions) -> ExpressionRange:
+    """Return where the model's expressions may lie: named shapes in 0..1, numbered modes on both sides of zero."""
+    reach = options.priors.numbered_reach
+    is_numbered = _is_numbered(model)
+    return ExpressionRange(np.where(is_numbered, -reach, 0.0), np.where(is_numbered, reach, 1.0))
+
+
+def _is_numbered(model: FaceModel) -> np.ndarray:
+    return np.array([not is_named(name) for name in model.expression_names], dtype=bool)
 
 
 def _fitted_bundle(
@@ -162,7 +191,8 @@ def _fitted_bundle(
     options: TrackOptions,
     progress: Progress,
     table: DetectorTable | None,
-) -> tuple[Rig, Bundle]:
+) -> tuple[BundleProblem, Bundle]:
+    """Return the key frames' bundle as the points tell it, and its problem."""
     plain = landmark_points(model)
     nothing = vertex_points(model, np.zeros(0, dtype=np.int64))
     finder = outline_finder(model)
@@ -171,16 +201,16 @@ def _fitted_bundle(
     rest = landmarks_68(model, model.vertices)[17:]
     frames = tuple(first_pose(rest, frame.ibug_px[17:], camera, model.expression_count) for frame in points)
     bundle = Bundle(frames, SharedState(np.zeros(model.identity_count), camera.focal_px))
+    sigma, within = expression_sigma(model, options), expression_range(model, options)
+    problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors, within)
     for number, stage in enumerate(BUNDLE_STAGES):
         progress("shape", number, len(BUNDLE_STAGES))
         used = replace(stage, has_focal=stage.has_focal and options.focal_px is None)
-        sigma = expression_sigma(model, options)
-        problem = BundleProblem(rig, points, camera, camera.focal_px, sigma, options.priors)
         bundle = fit_bundle(problem, bundle, used)
         if stage.is_calibrating and detector is None:
-            rig = calibrated(rig, plain, model, bundle, points, camera)
+            problem = replace(problem, rig=calibrated(problem.rig, plain, model, bundle, points, camera))
     progress("shape", len(BUNDLE_STAGES), len(BUNDLE_STAGES))
-    return rig, bundle
+    return problem, bundle
 
 
 def _baked_outline(rig: Rig, bundle: Bundle) -> OutlineFinder | None:
@@ -188,35 +218,41 @@ def _baked_outline(rig: Rig, bundle: Bundle) -> OutlineFinder | None:
     return None if finder is None else replace(finder, candidates=finder.candidates.baked(bundle.shared.identity))
 
 
-def _pictures(
+def _key_pictures(
     source: FrameSource, keys: np.ndarray, points: Sequence[FramePoints], options: TrackOptions, progress: Progress
-) -> list[Picture]:
-    """Return the key frames' pictures, none where colours are not used."""
-    pictures: list[Picture] = []
-    if options.photometric is not None:
-        for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
-            progress("key frames", number, len(keys))
-            pictures.append(face_window(source.read(int(key)), frame, options))
-        progress("key frames", len(keys), len(keys))
-    return pictures
+) -> KeyPictures | None:
+    """Return the key frames' pictures, None where neither colours nor patterns are used."""
+    if options.photometric is None:
+        return None
+    seen: list[FramePictures] = []
+    for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
+        progress("key frames", number, len(keys))
+        seen.append(frame_pictures(source.read(int(key)), frame, options))
+    progress("key frames", len(keys), len(keys))
+    return KeyPictures([each.colours for each in seen], [each.texture for each in seen if each.texture is not None])
 
 
 def _sharpened(
-    problem: FrameProblem, bundle: Bundle, points: Sequence[FramePoints], pictures: Sequence[Picture]
+    problem: FrameProblem, bundle: Bundle, points: Sequence[FramePoints], pictures: KeyPictures
 ) -> PersonAppearance:
     """Return the reflectance after the key frames were moved to agree about it; at first their errors blur it."""
     assert problem.person is not None
     moved = [
-        fit_frame(problem, frame, picture, before=None, start=start, light=light).state
-        for frame, picture, start, light in zip(points, pictures, bundle.frames, problem.person.lights, strict=True)
+        fit_frame(problem, frame, FramePictures(picture, None), before=None, start=start, light=light).state
+        for frame, picture, start, light in zip(
+            points, pictures.pictures, bundle.frames, problem.person.lights, strict=True
+        )
     ]
-    return estimated_appearance(problem.face, moved, pictures, problem.camera)
+    return estimated_appearance(problem.face, moved, pictures.pictures, problem.camera)
 
 
-def face_window(plate: np.ndarray, points: FramePoints, options: TrackOptions) -> Picture:
-    """Return the part of a plate around a frame's points, shrunk for the colour term."""
+def frame_pictures(plate: np.ndarray, points: FramePoints, options: TrackOptions) -> FramePictures:
+    """Return the part of a plate around a frame's points, shrunk for the colour term, and its pattern."""
     assert options.photometric is not None
-    return window_of_plate(plate, points.ibug_px, across_px=options.photometric.across_px)
+    colours = window_of_plate(plate, points.ibug_px, across_px=options.photometric.across_px)
+    if options.texture is None:
+        return FramePictures(colours, None)
+    return FramePictures(colours, texture_of_plate(plate, points.ibug_px, across_px=options.texture.across_px))
 
 
 def _frame_problem(
@@ -224,6 +260,7 @@ def _frame_problem(
     camera: Camera,
     face: FaceModel,
     appearance: PersonAppearance | None,
+    known: KnownTiles | None,
     options: TrackOptions,
     fps: Fraction,
 ) -> FrameProblem:
@@ -232,12 +269,14 @@ def _frame_problem(
     motion = Motion(
         usual.rotation_rad * speed,
         usual.translation_m * speed,
-        np.full(face.expression_count, usual.expression * speed),
+        np.where(_is_numbered(face), usual.numbered, usual.expression) * speed,
     )
     patch = skin = None
     if appearance is not None and options.photometric is not None:
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
-    push = options.priors.expression_push
-    return FrameProblem(face, rig, camera, sigma, push, motion, appearance, patch, skin, options.photometric)
+    push, within = options.priors.expression_push, expression_range(face, options)
+    return FrameProblem(
+        face, rig, camera, sigma, push, within, motion, appearance, patch, skin, options.photometric, known
+    )

@@ -39,15 +39,22 @@ class FrameStage:
     Attributes:
         name: For people.
         has_photometric: Whether colours count.
+        has_texture: Whether the skin's pattern counts.
         max_steps: Of the solver.
     """
 
     name: str
     has_photometric: bool
+    has_texture: bool
     max_steps: int
 
 
 FRAME_STAGES = (
-    FrameStage("points", has_photometric=False, max_steps=3),
-    FrameStage("points and colours", has_photometric=True, max_steps=4),
+    FrameStage("points", has_photometric=False, has_texture=False, max_steps=3),
+    FrameStage("points and colours", has_photometric=True, has_texture=False, max_steps=4),
+)
+TEXTURE_STAGES = (
+    FrameStage("points", has_photometric=False, has_texture=False, max_steps=3),
+    FrameStage("points and pattern", has_photometric=False, has_texture=True, max_steps=3),
+    FrameStage("points and pattern again", has_photometric=False, has_texture=True, max_steps=3),
 )

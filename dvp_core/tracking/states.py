@@ -79,13 +79,44 @@ class Layout:
         """All numbers of the step."""
         return self.focal.stop
 
+    def places(self, number: int, frame_count: int) -> np.ndarray:
+        """Return (size,): where a frame's step stands in that of several frames, which all share the last numbers."""
+        start = self.frame_size * frame_count
+        own = np.arange(number * self.frame_size, (number + 1) * self.frame_size)
+        return np.concatenate([own, np.arange(start, start + self.size - self.frame_size)])
 
-def moved_frame(state: FrameState, step: np.ndarray) -> FrameState:
-    """Return the frame after the first `frame_size` numbers of a step; expressions stay in 0..1."""
+
+@dataclass(frozen=True)
+class ExpressionRange:
+    """Between which values each expression may lie.
+
+    Attributes:
+        lower: (E,), or one number for all.
+        upper: (E,), or one number for all.
+    """
+
+    lower: np.ndarray | float = 0.0
+    upper: np.ndarray | float = 1.0
+
+    def held(self, expression: np.ndarray) -> np.ndarray:
+        """Return an expression (E,) within the range."""
+        return np.clip(expression, self.lower, self.upper)
+
+    def likely_middle(self, expression_count: int, push: float) -> np.ndarray:
+        """Return the middle (E,) of the prior: `push` below zero for what starts at zero, else zero."""
+        return np.broadcast_to(np.where(np.asarray(self.lower) < 0, 0.0, -push), (expression_count,))
+
+
+NAMED_RANGE = ExpressionRange()
+"""Of named shapes."""
+
+
+def moved_frame(state: FrameState, step: np.ndarray, within: ExpressionRange = NAMED_RANGE) -> FrameState:
+    """Return the frame after the first `frame_size` numbers of a step; expressions stay in their range."""
     return FrameState(
         rotation=matrix_from_rotation_vector(step[0:3]) @ state.rotation,
         translation_m=state.translation_m + step[3:6],
-        expression=np.clip(state.expression + step[6 : 6 + len(state.expression)], 0.0, 1.0),
+        expression=within.held(state.expression + step[6 : 6 + len(state.expression)]),
     )
 
 
@@ -96,10 +127,10 @@ def moved_shared(shared: SharedState, step: np.ndarray) -> SharedState:
     return moved if len(step) == count else replace(moved, focal_px=shared.focal_px * float(np.exp(step[count])))
 
 
-def frame_box(state: FrameState, largest_expression: np.ndarray) -> StepBox:
-    """Return the steps that keep every expression between zero and its largest value (E,)."""
+def frame_box(state: FrameState, within: ExpressionRange) -> StepBox:
+    """Return the steps that keep every expression in its range."""
     free = np.full(6, np.inf)
     return StepBox(
-        lower=np.concatenate([-free, -state.expression]),
-        upper=np.concatenate([free, largest_expression - state.expression]),
+        lower=np.concatenate([-free, within.lower - state.expression]),
+        upper=np.concatenate([free, within.upper - state.expression]),
     )

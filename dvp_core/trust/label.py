@@ -19,6 +19,7 @@ PLATE_LABEL = "plate"
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = f"{_VOCABULARY}trainedAlgorithmicMedia"
 COMPOSITE = f"{_VOCABULARY}compositeWithTrainedAlgorithmicMedia"
+DRAWN_OVER = f"{_VOCABULARY}composite"
 # The IPTC's terms (June 2026); the C2PA library itself accepts any text here, so the verifier holds the list.
 SOURCE_TYPES = frozenset(
     _VOCABULARY + term
@@ -41,6 +42,7 @@ class Label:
         plate: The plate's file, kept as ingredient with the label it came with; None where there is none.
         consent_sha256: Hash of the consent record.
         inputs_sha256: Hashes of what it was made from, by role ("plate", "take", "generator", "driver").
+        is_by_network: Whether a network painted any of it; not so where lines were drawn over a plate.
     """
 
     is_plate_kept: bool
@@ -48,10 +50,13 @@ class Label:
     plate: Path | None = None
     consent_sha256: str | None = None
     inputs_sha256: dict[str, str] = field(default_factory=dict)
+    is_by_network: bool = True
 
     @property
     def source_type(self) -> str:
         """The IPTC's term for how the pictures came about."""
+        if not self.is_by_network:
+            return DRAWN_OVER
         return COMPOSITE if self.is_plate_kept else TRAINED
 
 

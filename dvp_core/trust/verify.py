@@ -18,7 +18,7 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.trust.c2pa_files import C2paError, ManifestReport, holds_label_bytes, is_media, read_manifest, sidecar_of
 from dvp_core.trust.frame_list import LIST_NAME, FrameList, list_path, read_frame_list, unlisted_frames
 from dvp_core.trust.keys import local_root_pem
-from dvp_core.trust.label import COMPOSITE, CONSENT_ASSERTION, SOURCE_TYPES, TOOL_NAME, TRAINED
+from dvp_core.trust.label import COMPOSITE, CONSENT_ASSERTION, DRAWN_OVER, SOURCE_TYPES, TOOL_NAME, TRAINED
 from dvp_core.trust.publish import read_frame_key
 from dvp_core.trust.verdict import State, Verdict
 from dvp_core.video import IMAGE_SUFFIXES, check_readable
@@ -165,7 +165,7 @@ def _contradiction(manifest: dict[str, Any]) -> str | None:
     if strange:
         return f"its source type '{strange[0]}' is no term of the IPTC"
     agents = manifest.get("claim_generator_info") or [{}]
-    if agents[0].get("name") == TOOL_NAME and not {TRAINED, COMPOSITE} & set(types):
+    if agents[0].get("name") == TOOL_NAME and not {TRAINED, COMPOSITE, DRAWN_OVER} & set(types):
         return f"it says that {TOOL_NAME} made it, but not that it is synthetic"
     return None
 

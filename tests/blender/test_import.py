@@ -1,5 +1,6 @@
 import sys
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -203,6 +204,23 @@ def test_take_without_face_needs_its_model(context, tmp_path):
     with pytest.raises(DataError, match="not the model"):
         import_take(path, context=context, face_model_path=other)
     assert import_take(path, context=context, face_model_path=model).face.name == "Ada Face"
+
+
+def test_numbered_modes_move_to_both_sides_and_named_shapes_in_their_range(context, tmp_path):
+    face = small_face()
+    names_now = ("expression_000", *face.expression_names[1:])
+    take = small_take(face=replace(face, expression_names=names_now))
+    values = take.expression.copy()
+    values[2, 0] = -5.5
+    take = replace(take, expression=values)
+    write_take(tmp_path / "t.take", take)
+    imported = import_take(tmp_path / "t.take", context=context)
+    numbered, named = (imported.face.data.shape_keys.key_blocks[name] for name in names_now[:2])
+    assert (numbered.slider_min, numbered.slider_max) == (-5.5, 4.0)
+    assert (named.slider_min, named.slider_max) == (0.0, 1.0)
+    context.scene.frame_set(list(take.frames)[2])
+    expected = pose_vertices(take, 2) @ BLENDER_WORLD_FROM_CAMERA.T
+    np.testing.assert_allclose(evaluated_vertices(imported.face), expected, atol=1e-5)
 
 
 def test_thousand_frames_of_52_expressions_import_quickly(context, tmp_path, capsys):

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
 from dvp_core.edit import apply_edit
-from dvp_core.edit.apply import yaw_pitch_roll_rad
 from dvp_core.maths.frames import relative_to_facing
 from dvp_core.maths.rotations import (
     angle_between_deg,
     matrix_from_quaternion_wxyz,
     rotation_from_yaw_pitch_roll,
+    yaw_pitch_roll_rad,
 )
 
 

@@ -8,7 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from dvp_core.cli.main import run
 from dvp_core.data.errors import DataError
+from dvp_core.data.expression_map import ExpressionMap, MappedModel, write_expression_map
+from dvp_core.data.take import read_take, write_take
 from dvp_core.edit import REGIONS, find_neutral, region_of, transfer
 from dvp_core.maths.rotations import (
     angle_between_deg,
@@ -163,10 +166,58 @@ def test_split_shapes_are_driven_and_driving(make_take):
 def test_nothing_in_common_is_an_error(make_take):
     source = make_take(names=("expression_000", "expression_001"), model_id="flame")
     target = make_take(names=("expression_000", "expression_001"), model_id="bfm")
-    with pytest.raises(DataError, match="no expression of the source"):
+    with pytest.raises(DataError, match=r"different face models.*dvp model map"):
         transfer(source, target)
+    with pytest.raises(DataError, match=r"'expression_000'.*--map"):  # one shape in common is no performance
+        transfer(
+            make_take(names=("jawOpen", "mouthPucker"), model_id="ict"), make_take(names=("jawOpen", "expression_000"))
+        )
+    with pytest.raises(DataError, match="no expression of the source"):
+        transfer(make_take(names=("jawOpen",)), make_take(names=("mouthPucker",)))
     transfer(source, make_take(names=("expression_000",), model_id="flame"))
     transfer(source, target, channels=("head", "gaze"))
+
+
+def mapped(source, target, matrix) -> ExpressionMap:
+    ends = [MappedModel(take.face_model_id, take.face_model_sha256, take.expression_names) for take in (source, target)]
+    zeros = np.zeros(len(source.expression_names))
+    return ExpressionMap(ends[0], ends[1], np.asarray(matrix, float), zeros, zeros)
+
+
+def test_a_map_carries_a_performance_between_models(make_take):
+    source = make_take(seed=1, names=("jawOpen", "browInnerUp"), model_id="ict")
+    target = make_take(seed=2, names=("expression_000", "expression_001", "expression_002"), model_id="flame")
+    matrix = [[2.0, 0.0], [-1.0, 3.0], [0.0, 0.0]]
+    result = transfer(source, target, mode="absolute", expression_map=mapped(source, target, matrix))
+    np.testing.assert_allclose(result.expression[:, :2], source.expression @ np.array(matrix).T[:, :2], atol=1e-5)
+    np.testing.assert_array_equal(result.expression[:, 2], target.expression[:, 2])  # nothing drives it
+    rest = find_neutral(target).expression
+    relative = transfer(source, target, expression_map=mapped(source, target, matrix))
+    moved = (source.expression - find_neutral(source).expression) @ np.array(matrix).T
+    np.testing.assert_allclose(relative.expression[:, :2], (rest + moved)[:, :2], atol=1e-5)
+
+
+def test_strengths_reach_numbered_modes_through_what_drives_them(make_take):
+    source = make_take(seed=1, names=("jawOpen", "browInnerUp"), model_id="ict")
+    target = make_take(seed=2, names=("expression_000", "expression_001"), model_id="flame")
+    carried = mapped(source, target, [[2.0, 0.0], [-1.0, 3.0]])
+    whole = transfer(source, target, expression_map=carried)
+    still = transfer(source, target, expression_map=carried, strength={"brows": 0.0, "jaw": 0.0})
+    part = transfer(source, target, expression_map=carried, strength={"brows": 0.0})
+    np.testing.assert_array_equal(still.expression, target.expression)
+    np.testing.assert_array_equal(part.expression[:, 0], whole.expression[:, 0])  # the jaw alone drives it
+    expected = target.expression[:, 1] + 0.25 * (whole.expression[:, 1] - target.expression[:, 1])
+    np.testing.assert_allclose(part.expression[:, 1], expected, atol=1e-6)
+
+
+def test_a_map_of_other_models_is_refused(make_take):
+    source, target = make_take(seed=1, names=("jawOpen",)), make_take(seed=2, names=("expression_000",), model_id="bfm")
+    carried = mapped(source, target, [[1.0]])
+    stranger = replace(target, face_model_sha256="9" * 64)
+    with pytest.raises(DataError, match=r"--map: the map leads to the face model 'bfm' \(111111111111\)"):
+        transfer(source, stranger, expression_map=carried)
+    with pytest.raises(DataError, match="leads from"):
+        transfer(target, source, expression_map=carried)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +257,18 @@ def test_no_tracked_frame_is_an_error(make_take):
     lost = replace(take, is_tracked=np.zeros(take.frame_count, np.bool_))
     with pytest.raises(DataError, match="no tracked frame"):
         transfer(lost, take)
+
+
+def test_the_command_reads_the_map(make_take, tmp_path):
+    source = make_take(seed=1, names=("jawOpen", "browInnerUp"), model_id="ict")
+    target = make_take(seed=2, names=("expression_000", "expression_001"), model_id="other")
+    for name, take in (("a", source), ("b", target)):
+        write_take(tmp_path / f"{name}.take", take)
+    carried = mapped(source, target, [[2.0, 0.0], [-1.0, 3.0]])
+    write_expression_map(tmp_path / "ab.map.npz", carried)
+    paths = [str(tmp_path / name) for name in ("a.take", "b.take", "c.take", "ab.map.npz")]
+    words = ["transfer", "--source", paths[0], "--target", paths[1], "-o", paths[2]]
+    assert run(words) == 1
+    assert run([*words, "--map", paths[3]]) == 0
+    expected = transfer(source, target, expression_map=carried)
+    np.testing.assert_allclose(read_take(paths[2]).expression, expected.expression, atol=1e-6)

@@ -8,7 +8,8 @@ import pytest
 
 from dvp_core.data.errors import DataError
 from dvp_core.face import evaluate, import_ict, landmarks_68
-from dvp_core.face.import_ict import KEPT_VERTEX_COUNT, SHELL_RANGES, fit_sphere
+from dvp_core.face.eyeballs import fit_sphere
+from dvp_core.face.import_ict import KEPT_VERTEX_COUNT, SHELL_RANGES
 from dvp_core.face.landmark_map import mirrored_landmarks
 
 VERTEX_COUNT = KEPT_VERTEX_COUNT + 9

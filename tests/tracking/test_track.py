@@ -121,6 +121,29 @@ def test_face_moves_as_it_did(take, truth, name):
     assert found.max() > 0.6 * expected.max()
 
 
+def test_a_numbered_mode_goes_to_either_side_of_zero(truth):
+    """The same clip with a model of numbered modes, of which the first shuts the mouth where the actor opens it."""
+    names = truth.model.expression_names
+    jaw = names.index("jawOpen")
+    smiles, blinks = (
+        [names.index(f"{name}{side}") for side in ("Left", "Right")] for name in ("mouthSmile", "eyeBlink")
+    )
+    basis = truth.model.expression_basis
+    modes = [-0.3 * basis[jaw], 0.3 * basis[smiles].sum(axis=0), 0.5 * basis[blinks].sum(axis=0)]
+    numbered = replace(
+        truth.model,
+        id="numbered",
+        expression_basis=np.stack(modes).astype(np.float32),
+        expression_names=tuple(f"expression_{number:03d}" for number in range(3)),
+    )
+    options = TrackOptions(focal_px=FOCAL_PX, key_frame_count=6, photometric=None)
+    found = track(truth.source, truth.landmarks, numbered, options=options)
+    expected = truth.expression[found.is_tracked][:, jaw] / -0.3
+    own = found.expression[found.is_tracked, 0]
+    assert np.corrcoef(own, expected)[0, 1] > 0.9
+    assert own.min() < 0.6 * expected.min() < -0.7
+
+
 def test_points_and_colours_agree(take):
     assert take.landmark_error_px[take.is_tracked].mean() < 1.2
     assert take.photometric_error[take.is_tracked].mean() < 0.05

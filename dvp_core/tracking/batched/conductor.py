@@ -17,6 +17,7 @@ from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
 from dvp_core.tracking.batched.frames import Batch, BatchProblem, FittedBatch, batch_problem, fit_batch
 from dvp_core.tracking.batched.options import Batches
+from dvp_core.tracking.batched.pattern import textures_of
 from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.batched.states import FrameStates, frames_of
 from dvp_core.tracking.frames import FittedFrame
@@ -24,14 +25,16 @@ from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.picture import PlateCut, cut_of_plate
 from dvp_core.tracking.setup import ClipPoints, Person
+from dvp_core.tracking.texture import Texture, texture_of_plate
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """One decoded frame that shows a face: number, cut picture, irises (2, 2)."""
+    """One decoded frame that shows a face: number, cut picture, its pattern, irises (2, 2)."""
 
     index: int
     cut: PlateCut | None
+    texture: Texture | None
     irises_px: np.ndarray
 
 
@@ -95,10 +98,12 @@ def _seen_frames(
         if not landmarks.is_detected[index]:
             continue
         ibug_px = points.ibug_px[index]
-        cut = None
+        cut = texture = None
         if options.photometric is not None:
-            cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px).copy()
-        yield _Seen(index, cut, dark_irises(plate, ibug_px) if irises is None else irises[index])
+            cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px)
+            if options.texture is not None:
+                texture = texture_of_plate(plate, ibug_px, across_px=options.texture.across_px)
+        yield _Seen(index, cut, texture, dark_irises(plate, ibug_px) if irises is None else irises[index])
 
 
 def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
@@ -144,9 +149,11 @@ def _batch(
     device, dtype = light.device, light.dtype
     numbers = [frame.index for frame in seen]
     cuts = [frame.cut for frame in seen if frame.cut is not None]
+    textures = [frame.texture for frame in seen if frame.texture is not None]
     return Batch(
         detected_points([points.frame(number) for number in numbers], problem.rig, device, dtype),
         pictures_of(cuts, device, dtype) if cuts else None,
+        textures_of(textures, device, dtype) if textures else None,
         torch.as_tensor(shots.follows[numbers], device=device),
         torch.as_tensor(shots.begins[numbers], device=device),
         before,

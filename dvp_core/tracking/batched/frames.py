@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from dvp_core.data.camera import Camera
 from dvp_core.tracking.batched.evidence import DetectedPoints, RidingRig, riding_rig
 from dvp_core.tracking.batched.harmonics import Harmonics, harmonics
 from dvp_core.tracking.batched.light import LitPoints, Relighting, lit_points
+from dvp_core.tracking.batched.pattern import Textures, Tiles, tiles_of, track_residual
 from dvp_core.tracking.batched.photometric import Looks, photometric_residual
 from dvp_core.tracking.batched.pictures import Pictures
 from dvp_core.tracking.batched.priors import UsualMotion, expression_prior, temporal_residual
 from dvp_core.tracking.batched.skin import Skin, skin_of
 from dvp_core.tracking.batched.solver import NormalEquations, Solutions, accumulate, minimise
-from dvp_core.tracking.batched.states import FrameStates, after_the_frame_before, chosen, moved, step_box
+from dvp_core.tracking.batched.states import FrameStates, Range, after_the_frame_before, chosen, moved, step_box
 from dvp_core.tracking.batched.surface import see
 from dvp_core.tracking.frames import FrameProblem
 from dvp_core.tracking.solver import SolverOptions
@@ -35,18 +37,25 @@ class BatchStage:
         is_following: Whether a frame resembles the one before it.
         has_photometric: Whether colours count.
         max_steps: Of the solver.
+        has_pattern: Whether the skin's pattern counts.
     """
 
     name: str
     is_following: bool
     has_photometric: bool
     max_steps: int
+    has_pattern: bool = False
 
 
 BATCH_STAGES = (
     BatchStage("points alone", is_following=False, has_photometric=False, max_steps=6),
     BatchStage("points", is_following=True, has_photometric=False, max_steps=3),
     BatchStage("points and colours", is_following=True, has_photometric=True, max_steps=4),
+)
+PATTERN_STAGES = (
+    *BATCH_STAGES[:2],
+    BatchStage("points and pattern", is_following=True, has_photometric=False, max_steps=3, has_pattern=True),
+    BatchStage("points and pattern again", is_following=True, has_photometric=False, max_steps=3, has_pattern=True),
 )
 
 
@@ -62,7 +71,9 @@ class BatchProblem:
         expression_mean: (E,) middle of the expressions' prior.
         expression_sigma: (E,).
         motion: Usual motion between neighbouring frames.
-        skin: None tracks by points alone.
+        within: Between which values expressions may lie.
+        skin: None leaves colours out.
+        tiles: None leaves the skin's pattern out.
         forms: The harmonics.
         fresh_light: (9, 3) expected at the start of a shot.
     """
@@ -74,7 +85,9 @@ class BatchProblem:
     expression_mean: torch.Tensor
     expression_sigma: torch.Tensor
     motion: UsualMotion
+    within: Range
     skin: Skin | None
+    tiles: Tiles | None
     forms: Harmonics
     fresh_light: torch.Tensor
 
@@ -86,6 +99,7 @@ class Batch:
     Attributes:
         points: Detected points.
         pictures: The plates around the heads; None: points alone.
+        textures: Their patterns, None where they are not used.
         follows: (B,) bool, whether the plate's frame before was seen in the same shot.
         begins: (B,) bool, whether the light is that of a new shot.
         before: The frame before the first one.
@@ -94,6 +108,7 @@ class Batch:
 
     points: DetectedPoints
     pictures: Pictures | None
+    textures: Textures | None
     follows: torch.Tensor
     begins: torch.Tensor
     before: FrameStates | None
@@ -125,20 +140,26 @@ def batch_problem(
     inner = torch.as_tensor(problem.rig.ibug.neutral[17:68], dtype=torch.float64)
     center = inner.mean(dim=0)
     sigma = torch.as_tensor(problem.expression_sigma, dtype=dtype, device=device)
-    usual = problem.motion
+    usual, within = problem.motion, problem.expression_range
+
+    def placed(values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.array(values), dtype=dtype, device=device)
+
     return BatchProblem(
         riding_rig(problem.rig, device, dtype),
         problem.camera,
         torch.linalg.pinv(inner - center).to(device, dtype),
         center.to(device, dtype),
-        torch.full_like(sigma, -problem.expression_push),
+        placed(within.likely_middle(len(problem.expression_sigma), problem.expression_push)),
         sigma,
         UsualMotion(
             usual.rotation_rad,
             usual.translation_m,
             torch.as_tensor(usual.expression, dtype=dtype, device=device),
         ),
+        Range(*(placed(np.broadcast_to(side, len(sigma))) for side in (within.lower, within.upper))),
         skin_of(problem, device, dtype),
+        tiles_of(problem.known, device, dtype),
         harmonics(device, dtype),
         fresh_light.to(device, dtype),
     )
@@ -150,7 +171,8 @@ def fit_batch(problem: BatchProblem, batch: Batch) -> FittedBatch:
     relighting = _relighting(problem, batch)
     equations: NormalEquations | None = None
     first_map = expected_light = None
-    for stage in BATCH_STAGES:
+    has_pattern = problem.tiles is not None and batch.textures is not None
+    for stage in PATTERN_STAGES if has_pattern else BATCH_STAGES:
         looks = None
         if stage.has_photometric:
             if batch.pictures is None or problem.skin is None:
@@ -163,9 +185,12 @@ def fit_batch(problem: BatchProblem, batch: Batch) -> FittedBatch:
         states, equations = solution.states, solution.equations
     assert equations is not None
     lights, photometric_error = relighting.unseen(), torch.zeros_like(equations.energy)
-    if batch.pictures is not None and problem.skin is not None and first_map is not None and expected_light is not None:
+    if batch.pictures is not None and problem.skin is not None:
         lit = _lit(problem, problem.skin, batch.pictures, states)
-        lights = relighting.lights(lit, first_map, expected_light)
+        if first_map is not None and expected_light is not None:
+            lights = relighting.lights(lit, first_map, expected_light)
+        else:
+            lights = relighting.lights_at_once(lit)
         photometric_error = lit.mean_missing(lights)
     error_px = problem.rig.errors_px(batch.points, states, problem.camera)
     return FittedBatch(states, lights, error_px, photometric_error, _deviations(equations))
@@ -194,6 +219,9 @@ def _fit_stage(
 ) -> Solutions[FrameStates]:
     outlines = problem.rig.outlines(batch.points, start, problem.camera)
     expected = after_the_frame_before(start, batch.before)
+    tracks = None
+    if stage.has_pattern and problem.tiles is not None and batch.textures is not None:
+        tracks = problem.tiles.find(batch.textures, start, problem.camera)
 
     def linearise(states: FrameStates) -> NormalEquations:
         terms = problem.rig.terms(batch.points, states, problem.camera, outlines)
@@ -203,10 +231,19 @@ def _fit_stage(
         if looks is not None and problem.skin is not None and batch.pictures is not None:
             seen = see(problem.skin.points, states, problem.camera)
             terms.append(photometric_residual(seen, looks, batch.pictures, problem.forms))
+        if tracks is not None and problem.tiles is not None:
+            terms.append(track_residual(see(problem.tiles.centers, states, problem.camera), tracks))
         return accumulate(terms)
 
     options = SolverOptions(max_steps=stage.max_steps, least_gain=1e-3)
-    return minimise(start, linearise=linearise, retract=moved, box=step_box, choose=chosen, options=options)
+    return minimise(
+        start,
+        linearise=linearise,
+        retract=lambda states, step: moved(states, step, problem.within),
+        box=lambda states: step_box(states, problem.within),
+        choose=chosen,
+        options=options,
+    )
 
 
 def _relighting(problem: BatchProblem, batch: Batch) -> Relighting:

@@ -162,6 +162,14 @@ class Relighting:
             expected = self.of_the_frame_before(lights)
         return lights
 
+    def lights_at_once(self, points: LitPoints) -> torch.Tensor:
+        """Return the frames' lights (B, 9, 3) where each is estimated once, as without colours among the evidence."""
+        plain = plain_map(points)
+        lights = self._chained(plain)
+        for _ in range(ROUND_COUNT):
+            lights = self._chained(robust_map(points, plain, self.of_the_frame_before(lights)))
+        return lights
+
     def of_the_frame_before(self, lights: torch.Tensor) -> torch.Tensor:
         """Return for each frame the light (B, 9, 3) of the one before it."""
         return torch.where(self.begins[:, None, None], self.fresh, torch.cat([self.before[None], lights[:-1]]))

@@ -57,7 +57,7 @@ class Pictures:
 
 def pictures_of(cuts: Sequence[PlateCut], device: torch.device, dtype: torch.dtype) -> Pictures:
     """Return the pictures of cut plates; see `window_of_plate`."""
-    factors = np.array([cut.pixel_size_px for cut in cuts])
+    factors = np.array([cut.window.pixel_size_px for cut in cuts])
     sizes = np.array([cut.pixels.shape[1::-1] for cut in cuts]) // factors[:, None]
     width, height = sizes.max(axis=0)
     pixels = torch.empty((len(cuts), height, width, 3), dtype=dtype, device=device)
@@ -69,7 +69,7 @@ def pictures_of(cuts: Sequence[PlateCut], device: torch.device, dtype: torch.dty
     return Pictures(
         _softened(_with_repeated_edges(pixels, sizes_wh)).contiguous(),
         sizes_wh,
-        torch.as_tensor(np.stack([cut.origin_px for cut in cuts]), dtype=dtype, device=device),
+        torch.as_tensor(np.stack([cut.window.origin_px for cut in cuts]), dtype=dtype, device=device),
         torch.as_tensor(factors, dtype=dtype, device=device),
     )
 

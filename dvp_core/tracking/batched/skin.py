@@ -16,26 +16,20 @@ from dvp_core.tracking.frames import LEAST_FACING, FrameProblem
 
 
 @dataclass(frozen=True)
-class Skin:
-    """N compared vertices and the surface around them.
+class Normals:
+    """The surface around N vertices, from which their normals follow; see `SkinPatch`.
 
     Attributes:
-        points: The vertices.
         around: M vertices of the triangles around.
         triangles: (T, 3) numbers into `around`.
-        meeting: (N, K) numbers of the triangles that meet in each compared vertex; T where there are fewer than K.
-        reflectance: (N, 3).
-        precision: (N,) one over the expected error of a colour that is seen straight on.
+        meeting: (N, K) numbers of the triangles that meet in each vertex; T where there are fewer than K.
     """
 
-    points: RidingPoints
     around: RidingPoints
     triangles: torch.Tensor
     meeting: torch.Tensor
-    reflectance: torch.Tensor
-    precision: torch.Tensor
 
-    def normals_head(self, expression: torch.Tensor) -> torch.Tensor:
+    def head(self, expression: torch.Tensor) -> torch.Tensor:
         """Return unit normals (B, N, 3) in head space under expressions (B, E)."""
         around = self.around.at(expression)
         first, second, third = (around[:, corner] for corner in self.triangles.unbind(1))
@@ -43,9 +37,36 @@ class Skin:
         sums = torch.nn.functional.pad(areas, (0, 0, 0, 1))[:, self.meeting].sum(dim=2)
         return torch.nn.functional.normalize(sums, dim=-1, eps=1e-30)
 
+
+def normals_of(patch: SkinPatch, device: torch.device, dtype: torch.dtype) -> Normals:
+    """Return a patch's normals on a device."""
+    around = RidingPoints(
+        torch.as_tensor(patch.neutral, dtype=dtype, device=device),
+        torch.as_tensor(patch.expression_basis.reshape(len(patch.neutral), 3, -1), dtype=dtype, device=device),
+    )
+    triangles = torch.as_tensor(patch.triangles, dtype=torch.int64, device=device)
+    return Normals(around, triangles, torch.as_tensor(_meeting_triangles(patch), device=device))
+
+
+@dataclass(frozen=True)
+class Skin:
+    """N compared vertices.
+
+    Attributes:
+        points: The vertices.
+        normals: Their normals.
+        reflectance: (N, 3).
+        precision: (N,) one over the expected error of a colour that is seen straight on.
+    """
+
+    points: RidingPoints
+    normals: Normals
+    reflectance: torch.Tensor
+    precision: torch.Tensor
+
     def looks(self, states: FrameStates, light: torch.Tensor, camera: Camera) -> Looks:
         """Return how the vertices look in each frame under light (B, 9, 3), those turned away switched off."""
-        normals = self.normals_head(states.expression)
+        normals = self.normals.head(states.expression)
         towards = torch.nn.functional.normalize(see(self.points, states, camera).points_camera, dim=-1)
         facing = -((normals @ states.rotation.transpose(1, 2)) * towards).sum(dim=-1)
         precision = torch.where(facing > LEAST_FACING, self.precision * facing.clamp(min=LEAST_FACING).sqrt(), 0.0)
@@ -57,17 +78,11 @@ def skin_of(problem: FrameProblem, device: torch.device, dtype: torch.dtype) -> 
     if problem.patch is None or problem.skin is None or problem.person is None or problem.photometric is None:
         return None
     patch = problem.patch
-    around = RidingPoints(
-        torch.as_tensor(patch.neutral, dtype=dtype, device=device),
-        torch.as_tensor(patch.expression_basis.reshape(len(patch.neutral), 3, -1), dtype=dtype, device=device),
-    )
     options, spread = problem.photometric, problem.person.spread[patch.vertices]
     precision = np.sqrt(options.weight) / np.sqrt(options.sigma**2 + spread**2)
     return Skin(
         riding_points(problem.skin, device, dtype),
-        around,
-        torch.as_tensor(patch.triangles, dtype=torch.int64, device=device),
-        torch.as_tensor(_meeting_triangles(patch), device=device),
+        normals_of(patch, device, dtype),
         torch.as_tensor(problem.person.reflectance[patch.vertices], dtype=dtype, device=device),
         torch.as_tensor(precision, dtype=dtype, device=device),
     )

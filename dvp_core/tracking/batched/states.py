@@ -39,19 +39,28 @@ def chosen(which: torch.Tensor, these: FrameStates, others: FrameStates) -> Fram
     )
 
 
-def moved(states: FrameStates, step: torch.Tensor) -> FrameStates:
-    """Return the frames after steps (B, 6 + E); expressions stay in 0..1."""
+@dataclass(frozen=True)
+class Range:
+    """Between which values each expression may lie, (E,) each; see `ExpressionRange`."""
+
+    lower: torch.Tensor
+    upper: torch.Tensor
+
+
+def moved(states: FrameStates, step: torch.Tensor, within: Range) -> FrameStates:
+    """Return the frames after steps (B, 6 + E); expressions stay in their range."""
     return FrameStates(
         matrix_from_rotation_vector(step[:, 0:3]) @ states.rotation,
         states.translation_m + step[:, 3:6],
-        (states.expression + step[:, 6:]).clamp(0.0, 1.0),
+        torch.minimum(torch.maximum(states.expression + step[:, 6:], within.lower), within.upper),
     )
 
 
-def step_box(states: FrameStates) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the least and the largest step (B, 6 + E) that keep every expression in 0..1."""
+def step_box(states: FrameStates, within: Range) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the least and the largest step (B, 6 + E) that keep every expression in its range."""
     free = torch.full_like(states.rotation[:, :2].flatten(1), torch.inf)
-    return torch.cat([-free, -states.expression], dim=1), torch.cat([free, 1.0 - states.expression], dim=1)
+    lower, upper = within.lower - states.expression, within.upper - states.expression
+    return torch.cat([-free, lower], dim=1), torch.cat([free, upper], dim=1)
 
 
 def after_the_frame_before(states: FrameStates, before: FrameStates | None) -> FrameStates:

@@ -134,7 +134,7 @@ def test_skin_looks_as_the_reference_says(tiny_face, tiny_frames):
     patch = skin_patch(face, spread, 30)
     person = PersonAppearance(random.uniform(0.1, 0.9, face.vertices.shape), spread, np.zeros((1, 9, 3)))
     options = PhotometricOptions()
-    nothing = dict.fromkeys(("rig", "expression_sigma", "expression_push", "motion"))
+    nothing = dict.fromkeys(("rig", "expression_sigma", "expression_push", "expression_range", "motion"))
     problem = FrameProblem(
         face=face,
         camera=tiny_frames.camera,

@@ -26,9 +26,11 @@ from dvp_core.tracking import TrackOptions, track
 from dvp_core.tracking.batched import Batches
 from dvp_core.tracking.batched.evidence import detected_points
 from dvp_core.tracking.batched.frames import Batch, batch_problem, fit_batch
+from dvp_core.tracking.batched.pattern import textures_of
 from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.picture import cut_of_plate
 from dvp_core.tracking.setup import clip_points, known_person
+from dvp_core.tracking.texture import texture_of_plate
 from dvp_core.video import open_clip
 
 FRAME_COUNT, UNSEEN, CUT = 32, (8, 9), 20
@@ -159,10 +161,12 @@ def test_a_batch_neither_waits_for_its_device_nor_leaves_it():
     problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
     frames = [sorted_points.frame(index) for index in range(count)]
     cuts = [cut_of_plate(source.read(k), frame.ibug_px, across_px=128) for k, frame in enumerate(frames)]
+    textures = [texture_of_plate(source.read(k), frame.ibug_px, across_px=128) for k, frame in enumerate(frames)]
     nowhere = torch.zeros(count, dtype=torch.bool, device=device)
     batch = Batch(
         detected_points(frames, problem.rig, device, dtype),
         pictures_of(cuts, device, dtype),
+        textures_of(textures, device, dtype),
         nowhere,
         nowhere,
         None,
