@@ -25,12 +25,23 @@ from dvp_core.maths.rotations import angle_between_deg, matrix_from_quaternion_w
 from dvp_core.tracking import TrackOptions, track
 from dvp_core.tracking.batched import Batches
 from dvp_core.tracking.batched.evidence import detected_points
-from dvp_core.tracking.batched.frames import Batch, batch_problem, fit_batch
+from dvp_core.tracking.batched.frames import Batch, BatchProblem, batch_problem, fit_batch
 from dvp_core.tracking.batched.pattern import textures_of
+from dvp_core.tracking.batched.pattern import track_residual as track_residuals
 from dvp_core.tracking.batched.pictures import pictures_of
-from dvp_core.tracking.picture import cut_of_plate
-from dvp_core.tracking.setup import clip_points, known_person
-from dvp_core.tracking.texture import texture_of_plate
+from dvp_core.tracking.batched.solver import accumulate as accumulate_all
+from dvp_core.tracking.batched.states import frames_of
+from dvp_core.tracking.batched.surface import see as see_all
+from dvp_core.tracking.evidence import FramePoints
+from dvp_core.tracking.picture import PlateCut, cut_of_plate
+from dvp_core.tracking.setup import Person, clip_points, known_person
+from dvp_core.tracking.solver import accumulate
+from dvp_core.tracking.states import Layout, SharedState
+from dvp_core.tracking.surface import see
+from dvp_core.tracking.terms.tracks import track_residual
+from dvp_core.tracking.texture import Texture, texture_of_plate
+from dvp_core.tracking.tile_tracks import track_tiles
+from dvp_core.tracking.tiles import see_tiles
 from dvp_core.video import open_clip
 
 FRAME_COUNT, UNSEEN, CUT = 32, (8, 9), 20
@@ -150,33 +161,83 @@ def test_decoding_runs_at_most_one_batch_ahead():
     assert 4 <= max(ahead) <= 2 * 4 + len(UNSEEN)
 
 
-def test_a_batch_neither_waits_for_its_device_nor_leaves_it():
-    # The device "meta" has no numbers: to look at one, or to mix its tensors with another device's, is an error.
-    device, dtype, count = torch.device("meta"), torch.float32, 5
-    source, points = open_clip(actor_clip_path()), actor_points()
-    sorted_points = clip_points(points)
+@dataclass(frozen=True)
+class KnownActor:
+    """The actor as the key frames tell him, and five frames."""
+
+    person: Person
+    frames: list[FramePoints]
+    cuts: list[PlateCut]
+    textures: list[Texture]
+
+
+@pytest.fixture(scope="module")
+def known_actor() -> KnownActor:
+    source, landmarks = open_clip(actor_clip_path()), actor_points()
+    points = clip_points(landmarks)
     options = TrackOptions(key_frame_count=3, focal_px=500.0)
-    model = built_in_face()
-    person = known_person(source, sorted_points, points.is_detected, model, options, no_progress, table=None)
-    problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
-    frames = [sorted_points.frame(index) for index in range(count)]
-    cuts = [cut_of_plate(source.read(k), frame.ibug_px, across_px=128) for k, frame in enumerate(frames)]
-    textures = [texture_of_plate(source.read(k), frame.ibug_px, across_px=128) for k, frame in enumerate(frames)]
-    nowhere = torch.zeros(count, dtype=torch.bool, device=device)
+    person = known_person(source, points, landmarks.is_detected, built_in_face(), options, no_progress, table=None)
+    frames = [points.frame(index) for index in range(5)]
+    plates = [source.read(index) for index in range(5)]
+    seen = list(zip(plates, frames, strict=True))
+    cuts = [cut_of_plate(plate, frame.ibug_px, across_px=128) for plate, frame in seen]
+    textures = [texture_of_plate(plate, frame.ibug_px, across_px=128) for plate, frame in seen]
+    return KnownActor(person, frames, cuts, textures)
+
+
+def batch_on(device: torch.device, dtype: torch.dtype, known: KnownActor) -> tuple[BatchProblem, Batch]:
+    problem = batch_problem(known.person.problem, torch.as_tensor(known.person.light), device, dtype)
+    nowhere = torch.zeros(len(known.frames), dtype=torch.bool, device=device)
     batch = Batch(
-        detected_points(frames, problem.rig, device, dtype),
-        pictures_of(cuts, device, dtype),
-        textures_of(textures, device, dtype),
+        detected_points(known.frames, problem.rig, device, dtype),
+        pictures_of(known.cuts, device, dtype),
+        textures_of(known.textures, device, dtype),
         nowhere,
         nowhere,
         None,
         problem.fresh_light,
     )
+    return problem, batch
+
+
+def test_a_batch_neither_waits_for_its_device_nor_leaves_it(known_actor):
+    # The device "meta" has no numbers: to look at one, or to mix its tensors with another device's, is an error.
+    problem, batch = batch_on(torch.device("meta"), torch.float32, known_actor)
+    assert problem.tiles is not None
     with torch.inference_mode():
         result = fit_batch(problem, batch)
-    assert result.sigma.shape == (count, 6 + model.expression_count)
+    assert result.sigma.shape == (len(known_actor.frames), 6 + known_actor.person.face.expression_count)
     assert result.lights.device.type == result.states.rotation.device.type == "meta"
-    assert result.states.expression.dtype == dtype
+    assert result.states.expression.dtype == torch.float32
+
+
+def test_tiles_are_found_where_the_reference_finds_them(known_actor):
+    problem, batch = batch_on(torch.device("cpu"), torch.float64, known_actor)
+    known, camera = known_actor.person.problem.known, problem.camera
+    assert known is not None
+    assert problem.tiles is not None
+    assert batch.textures is not None
+    states = fit_batch(problem, batch).states
+    found = problem.tiles.find(batch.textures, states, camera)
+    residual = track_residuals(see_all(problem.tiles.centers, states, camera), found)
+    equations = accumulate_all([residual])
+    layout, shared = Layout(states.expression.shape[1]), SharedState(np.zeros(0), camera.focal_px)
+    for index, (state, texture) in enumerate(zip(frames_of(states), known_actor.textures, strict=True)):
+        sights = see_tiles(known.tiles, state, camera)
+        expected = track_tiles(known.templates, texture, sights, known.grid, known.options)
+        is_found = found.whitening[index].abs().amax(dim=(1, 2)).numpy() > 0
+        # The reference reads patterns in float32, so a tile at the limit may fall to either side.
+        assert (is_found != expected.is_found).mean() < 0.01
+        both = is_found & expected.is_found
+        assert both.sum() > 50
+        np.testing.assert_allclose(found.targets_px[index].numpy()[both], expected.targets_px[both], atol=2e-3)
+        precision, wanted = (w.swapaxes(1, 2) @ w for w in (found.whitening[index].numpy(), expected.whitening))
+        np.testing.assert_allclose(precision[both], wanted[both], atol=2e-3 * np.abs(wanted).max())
+        seen = see(known.tiles.centers, state, shared, camera, layout)
+        alone = accumulate([track_residual(seen, expected.targets_px, expected.whitening)], layout.size)
+        np.testing.assert_allclose(
+            equations.hessian[index].numpy(), alone.hessian, atol=0.02 * np.abs(alone.hessian).max()
+        )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a graphics card")
