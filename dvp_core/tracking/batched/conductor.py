@@ -25,16 +25,15 @@ from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.picture import PlateCut, cut_of_plate
 from dvp_core.tracking.setup import ClipPoints, Person
-from dvp_core.tracking.texture import Texture, texture_of_plate
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """One decoded frame that shows a face: number, cut picture, its pattern, irises (2, 2)."""
+    """One decoded frame that shows a face: number, cuts for colours and for the pattern, irises (2, 2)."""
 
     index: int
     cut: PlateCut | None
-    texture: Texture | None
+    texture: PlateCut | None
     irises_px: np.ndarray
 
 
@@ -102,7 +101,7 @@ def _seen_frames(
         if options.photometric is not None:
             cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px)
             if options.texture is not None:
-                texture = texture_of_plate(plate, ibug_px, across_px=options.texture.across_px)
+                texture = cut_of_plate(plate, ibug_px, across_px=options.texture.across_px)
         yield _Seen(index, cut, texture, dark_irises(plate, ibug_px) if irises is None else irises[index])
 
 

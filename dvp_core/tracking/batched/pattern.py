@@ -1,6 +1,6 @@
 """Tiles of skin found by their pattern in many frames: the counterpart of `tile_tracks.py` and `terms/tracks.py`.
 
-Patterns are made on the CPU where plates are decoded (`texture.py`); finding the tiles in them is done on the device.
+Both the pattern of a plate and the tiles' places in it are found on the device.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import numpy as np
 import torch
 
 from dvp_core.data.camera import Camera
+from dvp_core.tracking.batched.pictures import boxed, shrunk_cuts, softened, with_repeated_edges
 from dvp_core.tracking.batched.points import ROBUST_SCALE
 from dvp_core.tracking.batched.skin import Normals, normals_of
 from dvp_core.tracking.batched.solver import Residuals
 from dvp_core.tracking.batched.states import FrameStates
 from dvp_core.tracking.batched.surface import RidingPoints, SeenPoints, cross, riding_points, see
 from dvp_core.tracking.options import TextureOptions
+from dvp_core.tracking.picture import PlateCut
 from dvp_core.tracking.skin_bundle import KnownTiles
-from dvp_core.tracking.texture import Texture
+from dvp_core.tracking.texture import BOX_PASSES, DARK
 from dvp_core.tracking.tile_tracks import BLUR, FRAME_ROUNDS
 
 
@@ -183,20 +185,14 @@ def tiles_of(known: KnownTiles | None, device: torch.device, dtype: torch.dtype)
     )
 
 
-def textures_of(textures: Sequence[Texture], device: torch.device, dtype: torch.dtype) -> Textures:
-    """Return patterns on a device."""
-    sizes = np.array([texture.values.shape[::-1] for texture in textures])
-    width, height = sizes.max(axis=0)
-    canvas = np.zeros((len(textures), height, width), dtype=np.float32)
-    for place, texture in zip(canvas, textures, strict=True):
-        place[: texture.values.shape[0], : texture.values.shape[1]] = texture.values
-    windows = [texture.window for texture in textures]
-    return Textures(
-        torch.as_tensor(canvas, dtype=dtype, device=device),
-        torch.as_tensor(sizes, device=device),
-        torch.as_tensor(np.stack([window.origin_px for window in windows]), dtype=dtype, device=device),
-        torch.as_tensor([float(window.pixel_size_px) for window in windows], dtype=dtype, device=device),
-    )
+def textures_of(cuts: Sequence[PlateCut], device: torch.device, dtype: torch.dtype) -> Textures:
+    """Return the patterns of cut plates; see `texture_of_plate`."""
+    bright = shrunk_cuts(cuts, np.arange(256) / 255, device, dtype)
+    fine = softened(torch.log(bright.pixels.mean(dim=-1, keepdim=True) + DARK))
+    fine = wide = with_repeated_edges(fine, bright.sizes_wh)
+    for _ in range(BOX_PASSES):
+        wide = with_repeated_edges(boxed(wide), bright.sizes_wh)
+    return Textures((fine - wide).squeeze(-1), bright.sizes_wh, bright.origin_px, bright.pixel_size_px)
 
 
 def _inverse(matrices: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ the head travel to the device, as bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -57,39 +57,50 @@ class Pictures:
 
 def pictures_of(cuts: Sequence[PlateCut], device: torch.device, dtype: torch.dtype) -> Pictures:
     """Return the pictures of cut plates; see `window_of_plate`."""
+    pictures = shrunk_cuts(cuts, LINEAR_OF_BYTE, device, dtype)
+    return replace(pictures, pixels=softened(pictures.pixels).contiguous())
+
+
+def shrunk_cuts(cuts: Sequence[PlateCut], table: np.ndarray, device: torch.device, dtype: torch.dtype) -> Pictures:
+    """Return cut plates, shrunk but not softened.
+
+    Args:
+        cuts: B of them.
+        table: (256,) what each byte stands for.
+        device: Where to.
+        dtype: Of the pixels.
+    """
     factors = np.array([cut.window.pixel_size_px for cut in cuts])
     sizes = np.array([cut.pixels.shape[1::-1] for cut in cuts]) // factors[:, None]
     width, height = sizes.max(axis=0)
     pixels = torch.empty((len(cuts), height, width, 3), dtype=dtype, device=device)
+    values = torch.as_tensor(table, dtype=dtype, device=device)
     for factor in np.unique(factors):
         group = np.flatnonzero(factors == factor)
-        shrunk = _shrunk([cuts[number].pixels for number in group], int(factor), (width, height), device, dtype)
+        shrunk = _shrunk([cuts[number].pixels for number in group], int(factor), (width, height), values)
         pixels[torch.as_tensor(group, device=device)] = shrunk
     sizes_wh = torch.as_tensor(sizes, device=device)
     return Pictures(
-        _softened(_with_repeated_edges(pixels, sizes_wh)).contiguous(),
+        with_repeated_edges(pixels, sizes_wh),
         sizes_wh,
         torch.as_tensor(np.stack([cut.window.origin_px for cut in cuts]), dtype=dtype, device=device),
         torch.as_tensor(factors, dtype=dtype, device=device),
     )
 
 
-def _shrunk(
-    cuts: Sequence[np.ndarray], factor: int, size_wh: tuple[int, int], device: torch.device, dtype: torch.dtype
-) -> torch.Tensor:
-    """Return linear pictures (G, H, W, 3) of cuts that are all shrunk by the same factor; beyond a cut stands black."""
+def _shrunk(cuts: Sequence[np.ndarray], factor: int, size_wh: tuple[int, int], table: torch.Tensor) -> torch.Tensor:
+    """Return pictures (G, H, W, 3) of cuts that are shrunk by the same factor; beyond a cut stand zero bytes."""
     canvas = np.zeros((len(cuts), size_wh[1] * factor, size_wh[0] * factor, 3), dtype=np.uint8)
     for place, cut in zip(canvas, cuts, strict=True):
         place[: cut.shape[0], : cut.shape[1]] = cut
-    table = torch.as_tensor(LINEAR_OF_BYTE, dtype=dtype, device=device)
-    linear = table[torch.from_numpy(canvas).to(device).to(torch.int32)]
+    linear = table[torch.from_numpy(canvas).to(table.device).to(torch.int32)]
     if factor == 1:
         return linear
     blocks = linear.unflatten(2, (size_wh[0], factor)).unflatten(1, (size_wh[1], factor))
     return blocks.mean(dim=(2, 4))
 
 
-def _with_repeated_edges(pixels: torch.Tensor, sizes_wh: torch.Tensor) -> torch.Tensor:
+def with_repeated_edges(pixels: torch.Tensor, sizes_wh: torch.Tensor) -> torch.Tensor:
     """Return canvases on which each window's last column and row repeat to the canvas's edge."""
     height, width = pixels.shape[1:3]
     columns = torch.minimum(torch.arange(width, device=pixels.device), sizes_wh[:, :1] - 1)
@@ -98,13 +109,25 @@ def _with_repeated_edges(pixels: torch.Tensor, sizes_wh: torch.Tensor) -> torch.
     return pixels[frames[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _softened(pixels: torch.Tensor) -> torch.Tensor:
-    """Run a symmetric filter of five taps along both axes."""
+def softened(pixels: torch.Tensor) -> torch.Tensor:
+    """Return pixels (B, H, W, C) after the 5-tap binomial filter along both axes; the edge repeats."""
     far, near, middle = (float(weight) for weight in BINOMIAL[:3])
     for axis in (1, 2):
-        length = pixels.shape[axis]
-        first, last = pixels.narrow(axis, 0, 1), pixels.narrow(axis, length - 1, 1)
-        padded = torch.cat([first, first, pixels, last, last], dim=axis)
-        taps = [padded.narrow(axis, start, length) for start in range(5)]
+        taps = _taps(pixels, axis)
         pixels = (taps[0] + taps[4]).mul_(far).add_(taps[1] + taps[3], alpha=near).add_(taps[2], alpha=middle)
     return pixels
+
+
+def boxed(pixels: torch.Tensor) -> torch.Tensor:
+    """Return running means of five pixels along both axes of (B, H, W, C); the edge repeats."""
+    for axis in (1, 2):
+        taps = _taps(pixels, axis)
+        pixels = (taps[0] + taps[1]).add_(taps[2]).add_(taps[3]).add_(taps[4]).div_(len(taps))
+    return pixels
+
+
+def _taps(pixels: torch.Tensor, axis: int) -> list[torch.Tensor]:
+    length = pixels.shape[axis]
+    first, last = pixels.narrow(axis, 0, 1), pixels.narrow(axis, length - 1, 1)
+    padded = torch.cat([first, first, pixels, last, last], dim=axis)
+    return [padded.narrow(axis, start, length) for start in range(5)]

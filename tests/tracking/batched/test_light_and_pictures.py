@@ -9,6 +9,7 @@ from dvp_core.maths.spherical_harmonics import sh_basis, shade
 from dvp_core.tracking.appearance import PersonAppearance, skin_patch
 from dvp_core.tracking.batched.harmonics import harmonics
 from dvp_core.tracking.batched.light import Relighting, chained, lit_points, plain_map, robust_map
+from dvp_core.tracking.batched.pattern import textures_of
 from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.batched.skin import skin_of
 from dvp_core.tracking.batched.states import FrameStates
@@ -17,6 +18,7 @@ from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.options import PhotometricOptions
 from dvp_core.tracking.picture import cut_of_plate, window_of_plate
 from dvp_core.tracking.surface import vertex_points
+from dvp_core.tracking.texture import texture_of_plate
 from tests.tracking.batched.conftest import DEVICE, DTYPE, tensor
 
 FRAME_COUNT, POINT_COUNT = 7, 120
@@ -118,6 +120,20 @@ def test_pictures_are_the_references():
         expected_colours, expected_gradient = window.sample(places[index])
         np.testing.assert_allclose(colours[index].numpy(), expected_colours, atol=1e-6)
         np.testing.assert_allclose(gradient[index].numpy(), expected_gradient, atol=1e-6)
+
+
+def test_patterns_are_the_references():
+    random = np.random.default_rng(6)
+    plate = random.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    points = [np.array([[x, 20.0], [x + size, 20 + size]]) for x, size in ((10.0, 40), (60.0, 55), (90.0, 90))]
+    textures = textures_of([cut_of_plate(plate, each, across_px=40) for each in points], DEVICE, DTYPE)
+    assert len(set(textures.pixel_size_px.tolist())) > 1
+    places = random.uniform(-20, 220, (3, 30, 9, 2))
+    values = textures.sample(tensor(places))
+    for index, each in enumerate(points):
+        expected = texture_of_plate(plate, each, across_px=40).sample(places[index])
+        np.testing.assert_allclose(values[index].numpy(), expected, atol=2e-4)
+        assert np.ptp(expected) > 0.1
 
 
 def test_reading_nowhere_stays_inside():

@@ -191,7 +191,7 @@ def batch_on(device: torch.device, dtype: torch.dtype, known: KnownActor) -> tup
     batch = Batch(
         detected_points(known.frames, problem.rig, device, dtype),
         pictures_of(known.cuts, device, dtype),
-        textures_of(known.textures, device, dtype),
+        textures_of(known.cuts, device, dtype),
         nowhere,
         nowhere,
         None,
