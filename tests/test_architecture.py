@@ -38,7 +38,8 @@ ROOMS = {
     "dvp_core/passes": ({"data", "maths", "face", "raster"}, {"numpy", "OpenEXR"}),
     "dvp_core/video": ({"data", "maths"}, {"numpy", "av"}),
     "dvp_core/landmarks": ({"data"}, {"numpy", "torch", "face_alignment", "mediapipe", "cv2"}),
-    "dvp_core/tracking": ({"data", "maths", "face", "raster"}, {"numpy", "torch"}),
+    "dvp_core/tracking": ({"data", "maths", "face", "raster"}, {"numpy"}),
+    "dvp_core/tracking/batched": ({"data", "maths", "tracking"}, {"numpy", "torch"}),
     "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors"}),
     "dvp_core/compose": ({"data", "maths", "face", "raster"}, {"numpy", "cv2"}),
     "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words

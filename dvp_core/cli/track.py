@@ -31,6 +31,7 @@ def track(
     detector_table: Path | None = None,
     lens: Path | None = None,
     pixel_aspect: str | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
     overlay: Path | None = None,
     report: Path | None = None,
 ) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def track(
         detector_table: How the detector sees the face model, from `dvp model calibrate`.
         lens: A lens file (JSON): track the undistorted plate.
         pixel_aspect: Width to height of a plate's pixel, such as 2:1: track square pixels.
+        device: Where the frames are fitted; cuda needs a graphics card.
         overlay: A movie to write as well: the face drawn over the plate, as by `dvp overlay`.
         report: A folder to write as well: `index.html` with warnings, curves and pictures, as by `dvp report`.
     """
@@ -75,6 +77,7 @@ def track(
             detector_table=detector_table,
             lens=lens,
             pixel_aspect=aspect_of(pixel_aspect),
+            device=device,
             progress=progress,
         )
         made = review_tracking(

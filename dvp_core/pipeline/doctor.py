@@ -94,7 +94,7 @@ def _programs() -> list[Finding]:
     is_cuda = cuda.is_fine and bool(cuda.detail)
     return [
         Finding("Blender starts", blender.is_fine, blender.detail),
-        Finding("GPU", is_cuda, cuda.detail or "none that torch can use; training and rendering run on the CPU", False),
+        Finding("GPU", is_cuda, cuda.detail or "none that torch can use; all work runs on the CPU", False),
     ]
 
 

@@ -26,6 +26,7 @@ from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_face_model
 from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
 from dvp_core.tracking import TrackOptions, track
+from dvp_core.tracking.batched.options import Batches, Device
 from dvp_core.video import open_clip
 from dvp_core.video.cuts import find_cuts
 
@@ -86,6 +87,7 @@ def track_clip(
     detector_table: Path | str | None = None,
     lens: Path | str | None = None,
     pixel_aspect: Fraction | None = None,
+    device: Device = "cpu",
     progress: Progress = no_progress,
 ) -> Take:
     """Track a clip into a `*.take`, or return the one that stands there when nothing has changed.
@@ -109,6 +111,7 @@ def track_clip(
             ships.
         lens: A lens file: the take is then one of the undistorted plate, and its focal length the lens's.
         pixel_aspect: Width of a plate's pixel divided by its height: the take is then one of square pixels.
+        device: "cuda" fits the frames in batches on a graphics card; "cpu" one after the other.
         progress: Told as the work goes on.
     """
     source = open_clip(clip, fps=fps)
@@ -132,6 +135,7 @@ def track_clip(
         "face": face,
         "subject": subject,
         "plate": correction_settings(correction),
+        "device": device,
     }
     steps = recipe.recipe_of("track", inputs, settings)
     if recipe.is_fresh(output, steps):
@@ -139,6 +143,7 @@ def track_clip(
         return read_take(output)
     if recipe.is_fresh(output, steps, but_for=["smoothing"]) and (before := read_take(output)).measured is not None:
         return _written(smooth(before, smoothing), output, steps)
+    batches = _batches_on(device)
     given = given_points(source, landmarks)
     source = corrected_source(source, correction)
     if given is None:
@@ -153,6 +158,7 @@ def track_clip(
         options=options,
         cuts=find_cuts(part, progress=progress),
         table=None if detector_table is None else read_detector_table(detector_table),
+        batches=batches,
         progress=progress,
     )
     take = replace(
@@ -199,6 +205,16 @@ def tracking_figures(take: Take) -> dict[str, Any]:
 def track_options(*, focal_px: float | None = None, resolution_px: int = 256) -> TrackOptions:
     """Return the tracker's defaults with a user's wishes."""
     return TrackOptions(focal_px=focal_px, resolution_px=resolution_px)
+
+
+def _batches_on(device: Device) -> Batches | None:
+    """Return how frames are fitted on a device, None for the reference; a card that is missing is said at once."""
+    if device == "cpu":
+        return None
+    from dvp_core.tracking.batched.device import torch_device  # loads torch
+
+    torch_device(device)
+    return Batches(device=device)
 
 
 def _with_focal_of(correction: PlateCorrection | None, options: TrackOptions) -> TrackOptions:

@@ -18,6 +18,7 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, with_compact_face
 from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
+from dvp_core.tracking.batched.options import Batches
 from dvp_core.tracking.bridging import bridged
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
@@ -57,6 +58,7 @@ def track(
     options: TrackOptions | None = None,
     cuts: Sequence[int] = (),
     table: DetectorTable | None = None,
+    batches: Batches | None = None,
     progress: Progress = no_progress,
 ) -> Take:
     """Return the take of a clip: the person's face, and every frame's pose, expression, gaze and light.
@@ -71,17 +73,22 @@ def track(
         options: How to track.
         cuts: Indices of the frames that begin a new shot; nothing is carried over a cut.
         table: How the detector sees this face model; the one that ships, where there is one, if None.
+        batches: Fit the frames many at a time, as a graphics card does; None: one after the other, the reference.
         progress: Told of "key frames", "shape", "skin" and "frames".
 
     Raises:
-        DataError: The points are of another clip, or no frame shows a face.
+        DataError: The points are of another clip, no frame shows a face, or the batches' device is not there.
     """
     options = options or TrackOptions()
     _check(source, landmarks)
+    if batches is not None:
+        from dvp_core.tracking.batched.device import torch_device  # loads torch
+
+        torch_device(batches.device)
     points = clip_points(landmarks)
     table = _table_of(landmarks, model, table)
     person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)
-    curves = _tracked(source, landmarks, points, person, options, cuts, progress)
+    curves = _tracked(source, landmarks, points, person, options, cuts, batches, progress)
     return _take(source, landmarks, points, model, person, curves, options, cuts)
 
 
@@ -120,9 +127,30 @@ def _tracked(
     person: Person,
     options: TrackOptions,
     cuts: Sequence[int],
+    batches: Batches | None,
     progress: Progress,
 ) -> Curves:
     """Fit every frame that shows a face; bridge the others."""
+    if batches is None:
+        fitted, gaze = follow(source, landmarks, points, person, options, cuts, progress)
+    else:
+        from dvp_core.tracking.batched.conductor import follow_in_batches  # loads torch
+
+        fitted, gaze = follow_in_batches(source, landmarks, points, person, options, cuts, batches, progress)
+    is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
+    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
+
+
+def follow(
+    source: FrameSource,
+    landmarks: LandmarkTrack,
+    points: ClipPoints,
+    person: Person,
+    options: TrackOptions,
+    cuts: Sequence[int],
+    progress: Progress,
+) -> tuple[dict[int, FittedFrame], np.ndarray]:
+    """Fit one frame after the other; return them by index, and the gaze (F, 2, 2)."""
     frame_count = source.clip.frame_count
     fitted: dict[int, FittedFrame] = {}
     gaze = np.zeros((frame_count, 2, 2))
@@ -143,8 +171,7 @@ def _tracked(
         seen_irises = dark_irises(plate, frame.ibug_px) if irises is None else irises[index]
         gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
     progress("frames", frame_count, frame_count)
-    is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
+    return fitted, gaze
 
 
 def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> np.ndarray:

@@ -30,6 +30,7 @@ from dvp_core.tracking.tiles import see_tiles
 
 LOST = 0.25  # of the eye distance: points further off than this start a frame afresh
 LIGHT_STIFFNESS = 1.0
+LEAST_FACING = 0.2  # cosine; skin that is turned away further does not count
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, lay
     options = problem.photometric
     spread = problem.person.spread[problem.patch.vertices]
     sigma = np.sqrt(options.sigma**2 + spread**2) / np.sqrt(options.weight)
-    sigma = np.where(facing > 0.2, sigma / np.sqrt(np.maximum(facing, 0.2)), np.inf)
+    sigma = np.where(facing > LEAST_FACING, sigma / np.sqrt(np.maximum(facing, LEAST_FACING)), np.inf)
     return Appearance(problem.person.reflectance[problem.patch.vertices], normals, light, sigma)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 from dvp_core.maths.spherical_harmonics import sh_basis
 
 # Higher bands are weaker in any real light (Ramamoorthi & Hanrahan 2001); this is what makes half a sphere enough.
-_BAND_SIGMA = np.array([2.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5])
+BAND_SIGMA = np.array([2.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5])
+# Of a point under unit stiffness. Reflectance is about 0.3, so its square brings the prior to the rows' own size.
+DAMPING = 0.01 * 0.1
 
 
 def estimated_light(
@@ -31,11 +33,11 @@ def estimated_light(
     """
     basis = sh_basis(normals_camera)
     prior = np.zeros((9, 3)) if expected is None else expected
-    precision = stiffness * 0.01 * len(colours) / _BAND_SIGMA**2
+    damping = stiffness * DAMPING * len(colours) / BAND_SIGMA**2
     light = prior
     robust = weights
     for _ in range(2):
-        light = np.stack([_solved(c, colours, reflectance, basis, robust, prior, precision) for c in range(3)], axis=1)
+        light = np.stack([_solved(c, colours, reflectance, basis, robust, prior, damping) for c in range(3)], axis=1)
         missing = np.linalg.norm(colours - reflectance * (basis @ light), axis=1)
         scale = 1.5 * np.median(missing) + 1e-4
         robust = weights / (1 + (missing / scale) ** 2)
@@ -49,12 +51,10 @@ def _solved(
     basis: np.ndarray,
     weights: np.ndarray,
     prior: np.ndarray,
-    precision: np.ndarray,
+    damping: np.ndarray,
 ) -> np.ndarray:
     rows = basis * reflectance[:, channel : channel + 1]
     weighted = rows * weights[:, None]
-    # Reflectance is about 0.3, so its square brings the prior to the rows' own size.
-    damping = precision * 0.1
     return np.linalg.solve(
         weighted.T @ rows + np.diag(damping), weighted.T @ colours[:, channel] + damping * prior[:, channel]
     )

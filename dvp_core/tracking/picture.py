@@ -11,8 +11,8 @@ import numpy as np
 
 from dvp_core.maths.colour import srgb_decode
 
-_LINEAR_OF_BYTE = srgb_decode(np.arange(256) / 255).astype(np.float32)
-_BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
+LINEAR_OF_BYTE = srgb_decode(np.arange(256) / 255).astype(np.float32)
+BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,25 @@ def window_around(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -
     return PlateWindow(start.astype(np.float64), np.maximum((stop - start) // factor, 1), factor)
 
 
+@dataclass(frozen=True)
+class PlateCut:
+    """The part of a plate that a picture is made of.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, sRGB-encoded; both sides whole multiples of the window's `pixel_size_px`.
+        window: Where it lies.
+    """
+
+    pixels: np.ndarray
+    window: PlateWindow
+
+
+def cut_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateCut:
+    """Return a copy of the part of a plate that `window_of_plate` makes its picture of; see there."""
+    window = window_around(plate, points_px, across_px=across_px)
+    return PlateCut(window.cut(plate).copy(), window)
+
+
 def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int, soften_count: int = 1) -> Picture:
     """Return the window around points of a plate, about `across_px` pixels high over the points.
 
@@ -103,7 +122,7 @@ def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int,
         soften_count: How often the 5-tap binomial filter runs.
     """
     window = window_around(plate, points_px, across_px=across_px)
-    linear = window.shrunk(_LINEAR_OF_BYTE[window.cut(plate)])
+    linear = window.shrunk(LINEAR_OF_BYTE[window.cut(plate)])
     for _ in range(soften_count):
         linear = softened(linear)
     return Picture(np.ascontiguousarray(linear), window.origin_px, window.pixel_size_px)
@@ -116,6 +135,6 @@ def softened(pixels: np.ndarray) -> np.ndarray:
         padding[axis] = (2, 2)
         padded = np.pad(pixels, padding, mode="edge")
         length = pixels.shape[axis]
-        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(_BINOMIAL)]
+        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(BINOMIAL)]
         pixels = pieces[0] + pieces[1] + pieces[2] + pieces[3] + pieces[4]
     return pixels

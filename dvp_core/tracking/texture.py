@@ -14,7 +14,7 @@ import numpy as np
 from dvp_core.tracking.picture import PlateWindow, softened, window_around
 
 DARK = 0.05  # added to encoded brightness: noise of dark pixels counts less
-_BOX_WIDTH, _BOX_PASSES = 5, 3  # three boxes are nearly a Gaussian of 2.4 pixels
+_BOX_WIDTH, BOX_PASSES = 5, 3  # three boxes are nearly a Gaussian of 2.4 pixels
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def texture_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int
     brightness = window.shrunk(window.cut(plate).mean(axis=-1, keepdims=True, dtype=np.float32)) / 255
     fine = softened(np.log(brightness + DARK))
     wide = fine[..., 0]
-    for _ in range(_BOX_PASSES):
+    for _ in range(BOX_PASSES):
         wide = _boxed(wide)
     return Texture(np.ascontiguousarray(fine[..., 0] - wide, dtype=np.float32), window)
 

@@ -16,7 +16,8 @@ from dvp_core.tracking.texture import Texture
 from dvp_core.tracking.tiles import TileSights
 
 BLUR = 0.1  # of the noise: slopes below it say nothing about a shift
-_KEY_ROUNDS, _FRAME_ROUNDS = 3, 2
+FRAME_ROUNDS = 2
+_KEY_ROUNDS = 3
 _SPREAD = 0.7  # of the window of a tile, over its half width
 
 
@@ -145,7 +146,7 @@ def track_tiles(
     """
     shift = np.zeros((len(templates.values), 2))
     values = _read(texture, sights, grid, shift)
-    for _ in range(_FRAME_ROUNDS):
+    for _ in range(FRAME_ROUNDS):
         shift = shift + _step(templates, values, grid, options)
         values = _read(texture, sights, grid, shift)
     is_seen = sights.facing > options.least_facing

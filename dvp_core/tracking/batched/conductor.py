@@ -1,0 +1,171 @@
+"""Streams a clip through the batched solver; memory holds two batches of cut pictures, never the clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.landmark_definitions import iris_points
+from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.data.progress import Progress
+from dvp_core.tracking.batched.device import torch_device, torch_type
+from dvp_core.tracking.batched.evidence import detected_points
+from dvp_core.tracking.batched.frames import Batch, BatchProblem, FittedBatch, batch_problem, fit_batch
+from dvp_core.tracking.batched.options import Batches
+from dvp_core.tracking.batched.pattern import textures_of
+from dvp_core.tracking.batched.pictures import pictures_of
+from dvp_core.tracking.batched.states import FrameStates, frames_of
+from dvp_core.tracking.frames import FittedFrame
+from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
+from dvp_core.tracking.options import TrackOptions
+from dvp_core.tracking.picture import PlateCut, cut_of_plate
+from dvp_core.tracking.setup import ClipPoints, Person
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One decoded frame that shows a face: number, cuts for colours and for the pattern, irises (2, 2)."""
+
+    index: int
+    cut: PlateCut | None
+    texture: PlateCut | None
+    irises_px: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Shots:
+    """Of each frame (F,): whether it resembles the one before it, and whether its light is that of a new shot."""
+
+    follows: np.ndarray
+    begins: np.ndarray
+
+
+def follow_in_batches(
+    source: FrameSource,
+    landmarks: LandmarkTrack,
+    points: ClipPoints,
+    person: Person,
+    options: TrackOptions,
+    cuts: Sequence[int],
+    batches: Batches,
+    progress: Progress,
+) -> tuple[dict[int, FittedFrame], np.ndarray]:
+    """Return every frame that shows a face, fitted, and the gaze (F, 2, 2) of all.
+
+    Args:
+        source: The clip's pictures.
+        landmarks: The detector's points.
+        points: The same, sorted.
+        person: What the key frames told.
+        options: How to track.
+        cuts: Indices of the frames that begin a new shot.
+        batches: Where, and how many at a time.
+        progress: Told of "frames".
+
+    Raises:
+        DataError: The device is not there.
+    """
+    device, dtype = torch_device(batches.device), torch_type(batches.precision)
+    problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
+    shots = _shots(landmarks.is_detected, cuts)
+    fitted: dict[int, FittedFrame] = {}
+    gaze = np.zeros((source.clip.frame_count, 2, 2))
+    before, light = None, problem.fresh_light
+    with torch.inference_mode():
+        for seen in _one_ahead(_in_batches(_seen_frames(source, landmarks, points, options), batches.frame_count)):
+            progress("frames", seen[0].index, source.clip.frame_count)
+            batch = _batch(seen, points, shots, problem, before, light)
+            result = fit_batch(problem, batch)
+            before, light = result.states.frame(-1), result.lights[-1]
+            for frame, found in zip(seen, _fitted_frames(result), strict=True):
+                fitted[frame.index] = found
+                gaze[frame.index] = gaze_of_frame(person.face, found.state, frame.irises_px, person.problem.camera)
+    progress("frames", source.clip.frame_count, source.clip.frame_count)
+    return fitted, gaze
+
+
+def _seen_frames(
+    source: FrameSource, landmarks: LandmarkTrack, points: ClipPoints, options: TrackOptions
+) -> Iterator[_Seen]:
+    irises = iris_points(landmarks)
+    for index, plate in enumerate(source.iterate()):
+        if not landmarks.is_detected[index]:
+            continue
+        ibug_px = points.ibug_px[index]
+        cut = texture = None
+        if options.photometric is not None:
+            cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px)
+            if options.texture is not None:
+                texture = cut_of_plate(plate, ibug_px, across_px=options.texture.across_px)
+        yield _Seen(index, cut, texture, dark_irises(plate, ibug_px) if irises is None else irises[index])
+
+
+def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
+    batch: list[_Seen] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == count:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _one_ahead(batches: Iterator[list[_Seen]]) -> Iterator[list[_Seen]]:
+    """Yield the batches while the next one is being decoded in a thread."""
+    with ThreadPoolExecutor(max_workers=1) as decoder:
+        coming = decoder.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = decoder.submit(next, batches, None)
+            yield batch
+
+
+def _shots(is_detected: np.ndarray, cuts: Sequence[int]) -> _Shots:
+    is_cut = np.isin(np.arange(len(is_detected)), np.asarray(cuts, dtype=np.int64))
+    follows = is_detected & np.concatenate([[False], is_detected[:-1]]) & ~is_cut
+    # A cut at a frame without a face counts for the next frame that shows one.
+    shot = np.cumsum(is_cut)
+    seen = np.flatnonzero(is_detected)
+    begins = np.zeros(len(is_detected), dtype=bool)
+    begins[seen[1:]] = np.diff(shot[seen]) > 0
+    begins[seen[:1]] = True
+    return _Shots(follows, begins)
+
+
+def _batch(
+    seen: Sequence[_Seen],
+    points: ClipPoints,
+    shots: _Shots,
+    problem: BatchProblem,
+    before: FrameStates | None,
+    light: torch.Tensor,
+) -> Batch:
+    device, dtype = light.device, light.dtype
+    numbers = [frame.index for frame in seen]
+    cuts = [frame.cut for frame in seen if frame.cut is not None]
+    textures = [frame.texture for frame in seen if frame.texture is not None]
+    return Batch(
+        detected_points([points.frame(number) for number in numbers], problem.rig, device, dtype),
+        pictures_of(cuts, device, dtype) if cuts else None,
+        textures_of(textures, device, dtype) if textures else None,
+        torch.as_tensor(shots.follows[numbers], device=device),
+        torch.as_tensor(shots.begins[numbers], device=device),
+        before,
+        light,
+    )
+
+
+def _fitted_frames(result: FittedBatch) -> list[FittedFrame]:
+    parts = (result.lights, result.landmark_error_px, result.photometric_error, result.sigma)
+    lights, errors_px, colour_errors, sigma = (part.double().cpu().numpy() for part in parts)
+    return [
+        FittedFrame(state, light, float(error_px), float(colour_error), deviations)
+        for state, light, error_px, colour_error, deviations in zip(
+            frames_of(result.states), lights, errors_px, colour_errors, sigma, strict=True
+        )
+    ]
