@@ -11,7 +11,7 @@ from dvp_core.data.clip import FrameSource
 from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
-from dvp_core.data.landmark_definitions import iris_points
+from dvp_core.data.landmark_definitions import lid_lines
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.measurement import Measurement
 from dvp_core.data.progress import Progress, no_progress
@@ -19,15 +19,15 @@ from dvp_core.data.take import Take, with_compact_face
 from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
 from dvp_core.tracking.bridging import bridged
+from dvp_core.tracking.eye_sight import EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
-from dvp_core.tracking.gaze import CLOSED, dark_irises, gaze_of_frame, openings
+from dvp_core.tracking.gaze import CLOSED, gaze_of_frames, openings
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.setup import ClipPoints, Person, clip_points, face_window, known_person
 from dvp_core.tracking.states import FrameState, Layout
 
 UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
-IRIS_SIGMA_RAD = 0.05  # of the gaze of an open eye
 LICENCE_FORBIDS_CARRYING = ("flame", "bfm")
 
 
@@ -125,8 +125,8 @@ def _tracked(
     """Fit every frame that shows a face; bridge the others."""
     frame_count = source.clip.frame_count
     fitted: dict[int, FittedFrame] = {}
-    gaze = np.zeros((frame_count, 2, 2))
-    irises = iris_points(landmarks)
+    sights: dict[int, EyeSight] = {}
+    eyes, lids_px = eye_pair(person.face), lid_lines(landmarks)
     before: FrameState | None = None
     light = person.light
     for index, plate in enumerate(source.iterate()):
@@ -140,11 +140,14 @@ def _tracked(
         picture = face_window(plate, frame, options) if options.photometric else None
         result = fit_frame(person.problem, frame, picture, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
-        seen_irises = dark_irises(plate, frame.ibug_px) if irises is None else irises[index]
-        gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
+        sights[index] = sight_of_eyes(plate, eyes, result.state, lids_px[index], person.problem.camera)
     progress("frames", frame_count, frame_count)
     is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
+    gaze, gaze_sigma = np.zeros((frame_count, 2, 2)), np.full((frame_count, 2, 2), UNSEEN_SIGMA)
+    seen = list(sights)
+    gaze[seen], gaze_sigma[seen] = gaze_of_frames(eyes, list(sights.values()), is_open[seen])
+    gaze_sigma[~is_open] = UNSEEN_SIGMA
+    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), gaze_sigma, cuts)
 
 
 def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> np.ndarray:
@@ -156,7 +159,7 @@ def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]
     return np.stack(sides, axis=1)
 
 
-def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> Curves:
+def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, gaze_sigma: np.ndarray, cuts: Sequence[int]) -> Curves:
     """Lay fitted frames out over time, frames without a face interpolated between their neighbours in the shot."""
     frames = sorted(fitted)
     results = [fitted[frame] for frame in frames]
@@ -170,7 +173,6 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarra
 
     sigma = np.full((frame_count, len(results[0].sigma)), UNSEEN_SIGMA)
     sigma[frames] = [r.sigma for r in results]
-    gaze_sigma = np.where(is_open, IRIS_SIGMA_RAD, UNSEEN_SIGMA)
     rotations = unwrapped_quaternions(quaternion_wxyz_from_matrix(np.stack([r.state.rotation for r in results])))
     return Curves(
         rotation_wxyz=normalized(over_time(list(rotations))),
@@ -181,7 +183,7 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarra
         landmark_error_px=over_time([np.array(r.landmark_error_px) for r in results]),
         photometric_error=over_time([np.array(r.photometric_error) for r in results]),
         sigma=sigma,
-        gaze_sigma_rad=np.repeat(gaze_sigma[..., None], 2, axis=2),
+        gaze_sigma_rad=gaze_sigma,
     )
 
 
