@@ -11,7 +11,7 @@ from dvp_core.data.clip import FrameSource
 from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
-from dvp_core.data.landmark_definitions import lid_lines
+from dvp_core.data.landmark_definitions import iris_points, lid_lines
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.measurement import Measurement
 from dvp_core.data.progress import Progress, no_progress
@@ -126,7 +126,7 @@ def _tracked(
     frame_count = source.clip.frame_count
     fitted: dict[int, FittedFrame] = {}
     sights: dict[int, EyeSight] = {}
-    eyes, lids_px = eye_pair(person.face), lid_lines(landmarks)
+    eyes, lids_px, irises_px = eye_pair(person.face), lid_lines(landmarks), iris_points(landmarks)
     before: FrameState | None = None
     light = person.light
     for index, plate in enumerate(source.iterate()):
@@ -140,7 +140,10 @@ def _tracked(
         picture = face_window(plate, frame, options) if options.photometric else None
         result = fit_frame(person.problem, frame, picture, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
-        sights[index] = sight_of_eyes(plate, eyes, result.state, lids_px[index], person.problem.camera)
+        detected_px = None if irises_px is None else irises_px[index]
+        sights[index] = sight_of_eyes(
+            plate, eyes, result.state, lids_px[index], person.problem.camera, irises_px=detected_px
+        )
     progress("frames", frame_count, frame_count)
     is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
     gaze, gaze_sigma = np.zeros((frame_count, 2, 2)), np.full((frame_count, 2, 2), UNSEEN_SIGMA)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dvp_core.data.camera import Camera
 from dvp_core.data.face_model import FaceModel
-from dvp_core.maths.projection import project
+from dvp_core.maths.projection import project, rays
 from dvp_core.tracking.states import FrameState
 
 STEP_RAD = np.radians(4.0)
@@ -54,11 +54,13 @@ class EyeSight:
         colours: (2, N, 3) uint8, sRGB as in the plate.
         weights: (2, N) uint8, how much of the sample's area is seen, 255 for all of it.
         pixel_counts: (2,) plate pixels that show each eyeball.
+        irises_rad: (2, 2) yaw and pitch at which the detector sees each iris; not a number where it sees none.
     """
 
     colours: np.ndarray
     weights: np.ndarray
     pixel_counts: np.ndarray
+    irises_rad: np.ndarray
 
 
 def eye_pair(face: FaceModel) -> EyePair:
@@ -68,7 +70,15 @@ def eye_pair(face: FaceModel) -> EyePair:
     return EyePair(face.eye_centers, shifts, face.eye_radii, face.iris_radii)
 
 
-def sight_of_eyes(plate: np.ndarray, eyes: EyePair, state: FrameState, lids_px: np.ndarray, camera: Camera) -> EyeSight:
+def sight_of_eyes(
+    plate: np.ndarray,
+    eyes: EyePair,
+    state: FrameState,
+    lids_px: np.ndarray,
+    camera: Camera,
+    *,
+    irises_px: np.ndarray | None = None,
+) -> EyeSight:
     """Return both eyeballs as a frame shows them.
 
     Args:
@@ -77,6 +87,7 @@ def sight_of_eyes(plate: np.ndarray, eyes: EyePair, state: FrameState, lids_px: 
         state: The fitted head.
         lids_px: (2, 2, K, 2) one frame of `lid_lines`.
         camera: The plate's camera.
+        irises_px: (2, 2) iris centres, left eye first, where the detector gives them.
     """
     on_ball = directions(YAWS_RAD, PITCHES_RAD)
     centers = eyes.centers + np.einsum("e,esx->sx", state.expression, eyes.shifts)
@@ -94,7 +105,26 @@ def sight_of_eyes(plate: np.ndarray, eyes: EyePair, state: FrameState, lids_px: 
         colours=colours,
         weights=np.round(255 * weights).astype(np.uint8),
         pixel_counts=weights.sum(axis=1) * sample_px**2,
+        irises_rad=np.full((2, 2), np.nan) if irises_px is None else _on_ball(irises_px, centers, eyes, state, camera),
     )
+
+
+def _on_ball(
+    irises_px: np.ndarray, centers: np.ndarray, eyes: EyePair, state: FrameState, camera: Camera
+) -> np.ndarray:
+    """Return yaw and pitch (2, 2) at which rays through plate positions (2, 2) meet the irises' depth in the balls."""
+    origin = -state.rotation.T @ state.translation_m
+    towards = rays(irises_px, camera) @ state.rotation
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    to_center = centers - origin
+    along = (to_center * towards).sum(axis=1)
+    # The iris is a disc inside the ball, at the depth where the ball is as wide as the iris.
+    depth_squared = np.maximum(eyes.radii**2 - eyes.iris_radii**2, 1e-8)
+    miss_squared = (to_center**2).sum(axis=1) - along**2
+    reach = np.sqrt(np.maximum(depth_squared - miss_squared, 0.0))
+    look = (along - reach)[:, None] * towards - to_center
+    look /= np.linalg.norm(look, axis=1, keepdims=True)
+    return np.stack([np.arctan2(look[:, 0], look[:, 2]), np.arcsin(np.clip(look[:, 1], -1, 1))], axis=1)
 
 
 def _openness(points_px: np.ndarray, lids_px: np.ndarray) -> np.ndarray:

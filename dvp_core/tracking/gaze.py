@@ -29,6 +29,7 @@ USUAL_LOOK_RAD = np.radians([20.0, 10.0])
 VERGENCE_RAD = np.radians(3.0)  # of eyes that look at something about a metre away
 # Left and right may differ by so much: before their constant error is known, once it is roughly known, and after.
 DIFFERENCES_RAD = np.radians([[20.0, 10.0], [6.0, 4.0], [3.0, 2.0], [3.0, 2.0]])
+DETECTED_SIGMA_RAD = np.radians([8.0, 14.0])  # of a detector's irises; they lag behind what the picture shows
 LEAST_SIGMA_RAD = np.radians(0.55)  # the grid's own
 IRIS_SIZES = np.array([0.88, 0.94, 1.0, 1.06, 1.12, 1.18, 1.24, 1.3])
 IRIS_SIZE_SPREAD = 0.1  # of a person's iris against the model's
@@ -67,13 +68,22 @@ def gaze_of_frames(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarra
     chosen = _spread_choice(is_open.all(axis=1))
     rest = np.zeros((2, 2))
     if len(chosen):
-        rest = _rest_of_clip(energies([sights[frame] for frame in chosen], look.discs, look.channel))
+        rest = _rest_of_clip(_energy([sights[frame] for frame in chosen], look))
     gaze, sigma = np.zeros((len(sights), 2, 2)), np.zeros((len(sights), 2, 2))
     for start in range(0, len(sights), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
-        energy = energies(sights[part], look.discs, look.channel)
+        energy = _energy(sights[part], look)
         gaze[part], sigma[part] = believed_gaze(energy, rest, DIFFERENCES_RAD[-1])
     return gaze, sigma
+
+
+def _energy(sights: Sequence[EyeSight], look: IrisLook) -> np.ndarray:
+    """Return energies (F, 2, pitches, yaws) of what the picture shows, and of the detector's irises where there are."""
+    detected = np.stack([sight.irises_rad for sight in sights])[..., None]
+    yaw = 0.5 * ((LOOK_YAWS_RAD - detected[:, :, 0]) / DETECTED_SIGMA_RAD[0]) ** 2
+    pitch = 0.5 * ((LOOK_PITCHES_RAD - detected[:, :, 1]) / DETECTED_SIGMA_RAD[1]) ** 2
+    by_detector = yaw[:, :, None] + pitch[..., None]
+    return energies(sights, look.discs, look.channel) + np.nan_to_num(by_detector)
 
 
 def iris_look(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarray) -> IrisLook:

@@ -111,6 +111,24 @@ def test_a_hidden_eye_follows_the_other_one():
     assert (sigma[:, 1] > sigma[:, 0]).all()
 
 
+def test_where_the_picture_shows_nothing_the_detector_is_believed():
+    truth = gazes()
+    reach = np.sqrt(EYES.radii**2 - EYES.iris_radii**2)
+    sights = []
+    for number, gaze in enumerate(truth):
+        state = turned(10.0 * np.sin(number))
+        looks = np.stack([gaze_rotation(*eye)[:, 2] for eye in gaze])
+        irises = EYES.centers + reach[:, None] * looks
+        irises_px = project(irises @ state.rotation.T + state.translation_m, CAMERA)
+        plate = drawn_eyes(state, gaze, seen=())
+        sight = sight_of_eyes(plate, EYES, state, lids_of(state), CAMERA, irises_px=irises_px)
+        assert sight.irises_rad == pytest.approx(gaze, abs=1e-6)
+        sights.append(sight)
+    found, sigma = gaze_of_frames(EYES, sights, all_open(len(truth)))
+    assert np.degrees(np.abs(found - truth)).max() < 6.0  # drawn a little towards what eyes usually do
+    assert np.degrees(sigma).min() > 3.0
+
+
 def test_eyeballs_that_stand_too_far_out_do_not_make_a_squint():
     outside = replace(EYES, centers=EYES.centers * [1.04, 1.0, 1.0])  # 1.2 mm, six degrees
     found, _ = gaze_of_frames(outside, seen_gazes(gazes(), eyes=outside), all_open(len(GAZES_DEG)))
