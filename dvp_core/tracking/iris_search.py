@@ -19,7 +19,8 @@ EDGE_RAD = np.radians(4.0)  # softness of the iris's edge
 PUPIL_SHARE = 0.36  # of the iris's radius
 HIGHLIGHTS = 0.85  # share of the seen area whose level bounds what is brighter: reflections say nothing
 LEVEL_RIDGE, PUPIL_RIDGE = 0.004, 0.01
-INDEPENDENT_SHARE = 0.25  # of the pixels: neighbours share blur, and a disc is not all of the truth
+INDEPENDENT_SHARE = 0.25  # of the pixels: neighbours share blur
+MOST_INDEPENDENT = 100.0  # however sharp the picture: a disc is not all of the truth
 CHANNELS = np.array([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.0, 0.0, 1.0]])
 
 
@@ -58,6 +59,7 @@ def energies(sights: Sequence[EyeSight], discs: Discs, channel: np.ndarray) -> n
     left = _left_over(level.reshape(-1, samples), (weight / total).reshape(-1, samples), discs)
     counts = INDEPENDENT_SHARE * np.stack([sight.pixel_counts for sight in sights])
     shape = (*weight.shape[:2], len(LOOK_PITCHES_RAD), len(LOOK_YAWS_RAD))
+    counts = counts / (1 + counts / MOST_INDEPENDENT)
     return 0.5 * counts[:, :, None, None] * np.log(left).reshape(shape)
 
 
