@@ -34,6 +34,28 @@ EYES_68 = np.array([[42, 43, 44, 45, 46, 47], [36, 37, 38, 39, 40, 41]])  # subj
 LID_PAIRS_68 = np.array([[43, 47], [44, 46], [37, 41], [38, 40]])  # upper, lower
 LIP_PAIRS_68 = np.array([[61, 67], [62, 66], [63, 65]])
 
+# Upper lid, then lower lid, both from one corner to the other; the subject's left eye first.
+_LID_LINES_68 = np.array([[[42, 43, 44, 45], [42, 47, 46, 45]], [[36, 37, 38, 39], [36, 41, 40, 39]]])
+_LID_LINES_MEDIAPIPE = np.array(
+    [
+        [[362, 398, 384, 385, 386, 387, 388, 466, 263], [362, 382, 381, 380, 374, 373, 390, 249, 263]],
+        [[33, 246, 161, 160, 159, 158, 157, 173, 133], [33, 7, 163, 144, 145, 153, 154, 155, 133]],
+    ]
+)
+
+
+def lid_lines(track: LandmarkTrack) -> np.ndarray:
+    """Return the lids' edges (frame, 2 eyes, 2 lids, 9 points, 2) in plate pixels.
+
+    The subject's left eye comes first, the upper lid comes first, and a line runs in the picture from its left corner
+    to its right one. Four points of a lid are joined by the cubic through them.
+    """
+    if track.point_count != 68:
+        return track.points_px[:, _LID_LINES_MEDIAPIPE].astype(np.float64)
+    known, wanted = np.linspace(0, 1, 4), np.linspace(0, 1, 9)
+    cubics = np.vander(wanted, 4) @ np.linalg.inv(np.vander(known, 4))
+    return np.einsum("wk,felkx->felwx", cubics, track.points_px[:, _LID_LINES_68].astype(np.float64))
+
 
 def ibug_points(track: LandmarkTrack) -> np.ndarray:
     """Return iBUG's 68 points (frame, 68, 2) in plate pixels, whatever the detector gave."""

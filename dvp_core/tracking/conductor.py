@@ -11,7 +11,7 @@ from dvp_core.data.clip import FrameSource
 from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
-from dvp_core.data.landmark_definitions import iris_points
+from dvp_core.data.landmark_definitions import iris_points, lid_lines
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.measurement import Measurement
 from dvp_core.data.progress import Progress, no_progress
@@ -20,15 +20,15 @@ from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
 from dvp_core.tracking.batched.options import Batches
 from dvp_core.tracking.bridging import bridged
+from dvp_core.tracking.eye_sight import EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
-from dvp_core.tracking.gaze import CLOSED, dark_irises, gaze_of_frame, openings
+from dvp_core.tracking.gaze import CLOSED, gaze_of_frames, openings
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.setup import ClipPoints, Person, clip_points, frame_pictures, known_person
 from dvp_core.tracking.states import FrameState, Layout
 
 UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
-IRIS_SIGMA_RAD = 0.05  # of the gaze of an open eye
 LICENCE_FORBIDS_CARRYING = ("flame", "bfm")
 
 
@@ -132,13 +132,19 @@ def _tracked(
 ) -> Curves:
     """Fit every frame that shows a face; bridge the others."""
     if batches is None:
-        fitted, gaze = follow(source, landmarks, points, person, options, cuts, progress)
+        fitted, sights = follow(source, landmarks, points, person, options, cuts, progress)
     else:
         from dvp_core.tracking.batched.conductor import follow_in_batches  # loads torch
 
-        fitted, gaze = follow_in_batches(source, landmarks, points, person, options, cuts, batches, progress)
+        fitted, sights = follow_in_batches(source, landmarks, points, person, options, cuts, batches, progress)
     is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), is_open, cuts)
+    frame_count, seen = source.clip.frame_count, sorted(sights)
+    gaze, gaze_sigma = np.zeros((frame_count, 2, 2)), np.full((frame_count, 2, 2), UNSEEN_SIGMA)
+    gaze[seen], gaze_sigma[seen] = gaze_of_frames(
+        eye_pair(person.face), [sights[index] for index in seen], is_open[seen]
+    )
+    gaze_sigma[~is_open] = UNSEEN_SIGMA
+    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), gaze_sigma, cuts)
 
 
 def follow(
@@ -149,12 +155,12 @@ def follow(
     options: TrackOptions,
     cuts: Sequence[int],
     progress: Progress,
-) -> tuple[dict[int, FittedFrame], np.ndarray]:
-    """Fit one frame after the other; return them by index, and the gaze (F, 2, 2)."""
+) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
+    """Fit one frame after the other; return them and what is seen of their eyes, by index."""
     frame_count = source.clip.frame_count
     fitted: dict[int, FittedFrame] = {}
-    gaze = np.zeros((frame_count, 2, 2))
-    irises = iris_points(landmarks)
+    sights: dict[int, EyeSight] = {}
+    eyes, lids_px, irises_px = eye_pair(person.face), lid_lines(landmarks), iris_points(landmarks)
     before: FrameState | None = None
     light = person.light
     for index, plate in enumerate(source.iterate()):
@@ -168,10 +174,12 @@ def follow(
         pictures = frame_pictures(plate, frame, options) if options.photometric else None
         result = fit_frame(person.problem, frame, pictures, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
-        seen_irises = dark_irises(plate, frame.ibug_px) if irises is None else irises[index]
-        gaze[index] = gaze_of_frame(person.face, result.state, seen_irises, person.problem.camera)
+        detected_px = None if irises_px is None else irises_px[index]
+        sights[index] = sight_of_eyes(
+            plate, eyes, result.state, lids_px[index], person.problem.camera, irises_px=detected_px
+        )
     progress("frames", frame_count, frame_count)
-    return fitted, gaze
+    return fitted, sights
 
 
 def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> np.ndarray:
@@ -183,7 +191,7 @@ def _bridged_eyes(gaze_rad: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]
     return np.stack(sides, axis=1)
 
 
-def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarray, cuts: Sequence[int]) -> Curves:
+def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, gaze_sigma: np.ndarray, cuts: Sequence[int]) -> Curves:
     """Lay fitted frames out over time, frames without a face interpolated between their neighbours in the shot."""
     frames = sorted(fitted)
     results = [fitted[frame] for frame in frames]
@@ -197,7 +205,6 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarra
 
     sigma = np.full((frame_count, len(results[0].sigma)), UNSEEN_SIGMA)
     sigma[frames] = [r.sigma for r in results]
-    gaze_sigma = np.where(is_open, IRIS_SIGMA_RAD, UNSEEN_SIGMA)
     rotations = unwrapped_quaternions(quaternion_wxyz_from_matrix(np.stack([r.state.rotation for r in results])))
     return Curves(
         rotation_wxyz=normalized(over_time(list(rotations))),
@@ -208,7 +215,7 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, is_open: np.ndarra
         landmark_error_px=over_time([np.array(r.landmark_error_px) for r in results]),
         photometric_error=over_time([np.array(r.photometric_error) for r in results]),
         sigma=sigma,
-        gaze_sigma_rad=np.repeat(gaze_sigma[..., None], 2, axis=2),
+        gaze_sigma_rad=gaze_sigma,
     )
 
 

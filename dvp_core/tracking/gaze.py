@@ -1,47 +1,49 @@
-"""Where each eye looks, from its iris in the picture: a ray through the iris meets the eyeball.
+"""Where each eye looks, and how surely: the iris is looked for in the picture of the eyeball between the lids.
 
-Where the detector gives no irises, the iris is the dark blot between the lids. A closed eye keeps looking where its
-neighbours in time look.
+Both eyes look nearly the same way; where one of them is hidden, the other tells. The eyes' constant error against each
+other (an eyeball's place is known to a millimetre, which is four degrees) is found from the whole clip. A closed eye is
+no matter of this file's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from dvp_core.data.camera import Camera
-from dvp_core.data.face_model import FaceModel
 from dvp_core.data.landmark_definitions import EYES_68
-from dvp_core.maths.projection import rays
-from dvp_core.tracking.states import FrameState
+from dvp_core.tracking.eye_sight import EyePair, EyeSight
+from dvp_core.tracking.iris_search import (
+    CHANNELS,
+    LOOK_PITCHES_RAD,
+    LOOK_YAWS_RAD,
+    Discs,
+    discs_of,
+    energies,
+    evidence,
+)
 
-LARGEST_RAD = np.radians([40.0, 30.0])
 CLOSED = 0.14  # opening over width below which no iris is seen
+USUAL_LOOK_RAD = np.radians([20.0, 10.0])
+VERGENCE_RAD = np.radians(3.0)  # of eyes that look at something about a metre away
+# Left and right may differ by so much: before their constant error is known, once it is roughly known, and after.
+DIFFERENCES_RAD = np.radians([[20.0, 10.0], [6.0, 4.0], [3.0, 2.0], [3.0, 2.0]])
+DETECTED_SIGMA_RAD = np.radians([8.0, 14.0])  # of a detector's irises; they lag behind what the picture shows
+LEAST_SIGMA_RAD = np.radians(0.55)  # the grid's own
+IRIS_SIZES = np.array([0.88, 0.94, 1.0, 1.06, 1.12, 1.18, 1.24, 1.3])
+IRIS_SIZE_SPREAD = 0.1  # of a person's iris against the model's
+LOOKS_OF_A_CLIP = 3.0  # how many independent pictures a whole clip is worth for the iris's size
+SAMPLED_FRAMES = 24
+FRAMES_AT_ONCE = 64
 
 
-def gaze_of_frame(face: FaceModel, state: FrameState, irises_px: np.ndarray, camera: Camera) -> np.ndarray:
-    """Return (2, 2) radians: left and right eye, yaw to +X and pitch up, in head space.
+@dataclass(frozen=True)
+class IrisLook:
+    """How a clip shows a person's irises: the masks of their size, and the channel (3,) in which they are plainest."""
 
-    Args:
-        face: The person's face.
-        state: The head.
-        irises_px: (2, 2) iris centres, left eye first, plate pixels.
-        camera: The plate's camera.
-    """
-    gaze = np.zeros((2, 2))
-    for side, iris_ray in enumerate(rays(irises_px, camera) @ state.rotation):
-        center = face.eye_centers[side]
-        origin = -state.rotation.T @ state.translation_m
-        direction = iris_ray / np.linalg.norm(iris_ray)
-        to_center = center - origin
-        along = to_center @ direction
-        miss_squared = to_center @ to_center - along**2
-        # The iris is a disc inside the ball, at the depth where the ball is as wide as the iris.
-        depth_squared = max(face.eye_radii[side] ** 2 - face.iris_radii[side] ** 2, 1e-8)
-        reach = np.sqrt(max(depth_squared - miss_squared, 0.0))
-        look = origin + (along - reach) * direction - center
-        look /= np.linalg.norm(look)
-        gaze[side] = np.arctan2(look[0], look[2]), np.arcsin(np.clip(look[1], -1, 1))
-    return np.clip(gaze, -LARGEST_RAD, LARGEST_RAD)
+    discs: Discs
+    channel: np.ndarray
 
 
 def openings(ibug_px: np.ndarray) -> np.ndarray:
@@ -52,32 +54,114 @@ def openings(ibug_px: np.ndarray) -> np.ndarray:
     return height / np.maximum(width, 1e-6)
 
 
-def dark_irises(plate: np.ndarray, ibug_px: np.ndarray) -> np.ndarray:
-    """Return iris centres (2, 2) in plate pixels, left eye first, as the middle of what is dark between the lids.
+def gaze_of_frames(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return gaze (F, 2, 2) and its standard deviations (F, 2, 2), radians.
+
+    Left eye first, yaw to +X and pitch up, in head space.
 
     Args:
-        plate: (H, W, 3) uint8.
-        ibug_px: (68, 2) points of the frame.
+        eyes: The person's eyeballs.
+        sights: What F frames show of them.
+        is_open: (F, 2) bool; the clip's constants are found from frames with both eyes open.
     """
-    return np.stack([_dark_middle(plate, ibug_px[eye]) for eye in EYES_68])
+    look = iris_look(eyes, sights, is_open)
+    chosen = _spread_choice(is_open.all(axis=1))
+    rest = np.zeros((2, 2))
+    if len(chosen):
+        rest = _rest_of_clip(_energy([sights[frame] for frame in chosen], look))
+    gaze, sigma = np.zeros((len(sights), 2, 2)), np.zeros((len(sights), 2, 2))
+    for start in range(0, len(sights), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        energy = _energy(sights[part], look)
+        gaze[part], sigma[part] = believed_gaze(energy, rest, DIFFERENCES_RAD[-1])
+    return gaze, sigma
 
 
-def _dark_middle(plate: np.ndarray, outline_px: np.ndarray) -> np.ndarray:
-    limit = np.array(plate.shape[1::-1])
-    low = np.clip(np.floor(outline_px.min(axis=0)), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil(outline_px.max(axis=0)), low + 1, limit).astype(int)
-    y, x = np.mgrid[low[1] : high[1], low[0] : high[0]]
-    places = np.stack([x, y], axis=-1) + 0.5
-    grey = plate[low[1] : high[1], low[0] : high[0]].mean(axis=-1)
-    # Inside a convex outline every edge has the place on the same side; its points run clockwise in the picture.
-    edges = np.roll(outline_px, -1, axis=0) - outline_px
-    to_place = places[:, :, None] - outline_px
-    side = edges[:, 0] * to_place[..., 1] - edges[:, 1] * to_place[..., 0]
-    is_inside = (side >= 0).all(axis=-1) | (side <= 0).all(axis=-1)
-    if is_inside.sum() < 4:
-        return outline_px.mean(axis=0)
-    level = np.percentile(grey[is_inside], 35)
-    weight = np.where(is_inside, np.clip(level - grey, 0.0, None), 0.0)
-    if weight.sum() <= 0:
-        return outline_px.mean(axis=0)
-    return (places * weight[..., None]).sum(axis=(0, 1)) / weight.sum()
+def _energy(sights: Sequence[EyeSight], look: IrisLook) -> np.ndarray:
+    """Return energies (F, 2, pitches, yaws) of what the picture shows, and of the detector's irises where there are."""
+    detected = np.stack([sight.irises_rad for sight in sights])[..., None]
+    yaw = 0.5 * ((LOOK_YAWS_RAD - detected[:, :, 0]) / DETECTED_SIGMA_RAD[0]) ** 2
+    pitch = 0.5 * ((LOOK_PITCHES_RAD - detected[:, :, 1]) / DETECTED_SIGMA_RAD[1]) ** 2
+    by_detector = yaw[:, :, None] + pitch[..., None]
+    return energies(sights, look.discs, look.channel) + np.nan_to_num(by_detector)
+
+
+def iris_look(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarray) -> IrisLook:
+    """Return the size of a clip's irises and the channel that shows them, by the evidence of some open frames."""
+    usual = float((eyes.iris_radii / eyes.radii).mean())
+    chosen = [sights[frame] for frame in _spread_choice(is_open.all(axis=1))]
+    if not chosen:
+        return IrisLook(discs_of(float(np.arcsin(usual))), CHANNELS[1])
+    plain = discs_of(float(np.arcsin(min(1.1 * usual, 0.6))))
+    channel = max(CHANNELS, key=lambda channel: evidence(energies(chosen, plain, channel)))
+    found = [discs_of(float(np.arcsin(min(size * usual, 0.9)))) for size in IRIS_SIZES]
+    belief = -0.5 * (np.log(IRIS_SIZES) / IRIS_SIZE_SPREAD) ** 2
+    belief += [LOOKS_OF_A_CLIP * evidence(energies(chosen, discs, channel)) for discs in found]
+    return IrisLook(found[int(np.argmax(belief))], channel)
+
+
+def _spread_choice(is_usable: np.ndarray) -> np.ndarray:
+    """Return up to `SAMPLED_FRAMES` numbers of usable frames, spread over the clip."""
+    usable = np.flatnonzero(is_usable)
+    return usable[np.unique(np.linspace(0, len(usable) - 1, SAMPLED_FRAMES).astype(int))] if len(usable) else usable
+
+
+def _rest_of_clip(energy: np.ndarray) -> np.ndarray:
+    """Return where irises stand at zero gaze (2, 2), so that over the clip both eyes look the same way.
+
+    Eyes stand askew where the face's shape is wrong by a little, and some models' are modelled so.
+    """
+    rest_rad = np.zeros((2, 2))
+    for differences in DIFFERENCES_RAD[:-1]:
+        gaze, sigma = believed_gaze(energy, rest_rad, differences)
+        apart = gaze[:, 0] - gaze[:, 1] + [VERGENCE_RAD, 0.0]
+        trust = 1 / ((sigma**2).sum(axis=1) + np.radians(2.0) ** 2)
+        shift = np.array([_weighted_median(*pair) for pair in zip(apart.T, trust.T, strict=True)]) / 2
+        rest_rad = rest_rad + np.stack([shift, -shift])
+    return rest_rad
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    share = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(share, share[-1] / 2)])
+
+
+def believed_gaze(
+    energy: np.ndarray, rest_rad: np.ndarray, differences_rad: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (F, 2, 2) and deviation (F, 2, 2) of what the pictures and the other eye let one believe.
+
+    Args:
+        energy: (F, 2, pitches, yaws) of `energies`.
+        rest_rad: (2, 2) yaw and pitch of each iris at zero gaze.
+        differences_rad: (2,) by how much the eyes' yaw and pitch may differ.
+    """
+    looks = (LOOK_YAWS_RAD, LOOK_PITCHES_RAD)
+    own = np.stack([_likelihood(energy[:, side], rest_rad[side]) for side in range(2)])
+    gaze, sigma = np.zeros((len(energy), 2, 2)), np.zeros((len(energy), 2, 2))
+    vergence = np.array([[-0.5, 0.0], [0.5, 0.0]]) * VERGENCE_RAD
+    for side in range(2):
+        apart = (rest_rad + vergence)[side] - (rest_rad + vergence)[1 - side]
+        yaws, pitches = (
+            np.exp(-0.5 * ((look[:, None] - look - offset) / spread) ** 2)
+            for look, offset, spread in zip(looks, apart, differences_rad, strict=True)
+        )
+        belief = own[side] * (pitches @ own[1 - side] @ yaws.T)
+        belief /= belief.sum(axis=(1, 2), keepdims=True)
+        for axis, look in enumerate(looks):
+            share = belief.sum(axis=1 + axis)
+            mean = share @ look
+            gaze[:, side, axis] = mean - rest_rad[side, axis]
+            sigma[:, side, axis] = np.sqrt(share @ look**2 - mean**2 + LEAST_SIGMA_RAD**2)
+    return gaze, sigma
+
+
+def _likelihood(energy: np.ndarray, rest_rad: np.ndarray) -> np.ndarray:
+    """Return (F, pitches, yaws), the best place 1: the picture's evidence, and half of what eyes usually do."""
+    usual_yaw, usual_pitch = (
+        0.25 * ((look - rest) / spread) ** 2
+        for look, rest, spread in zip((LOOK_YAWS_RAD, LOOK_PITCHES_RAD), rest_rad, USUAL_LOOK_RAD, strict=True)
+    )
+    total = energy + usual_yaw + usual_pitch[:, None]
+    return np.exp(total.min(axis=(1, 2), keepdims=True) - total)

@@ -12,18 +12,15 @@ from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
 from dvp_core.maths.projection import project
 from dvp_core.maths.rotations import (
     angle_between_deg,
-    gaze_rotation,
     matrix_from_rotation_vector,
 )
 from dvp_core.maths.spherical_harmonics import shade
 from dvp_core.tracking.bridging import bridged
 from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.framing import framed
-from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
 from dvp_core.tracking.key_frames import well_spread_frames
 from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.picture import window_of_plate
-from dvp_core.tracking.states import FrameState
 
 
 def clip_of(width: int, height: int) -> Clip:
@@ -66,22 +63,6 @@ def test_light_that_was_put_in_is_found():
     assert found == pytest.approx(truth, abs=0.02)
 
 
-@pytest.mark.parametrize(("yaw_deg", "pitch_deg"), [(0, 0), (20, -10), (-25, 15)])
-def test_gaze_is_read_back_from_the_iris(tiny_face, yaw_deg, pitch_deg):
-    camera = Camera.centered(1200.0, 640, 480)
-    state = FrameState(
-        OPENGL_CAMERA_FROM_CAMERA @ matrix_from_rotation_vector(np.array([0.1, 0.3, 0.0])),
-        np.array([0.02, 0.03, 0.7]),
-        np.zeros(2),
-    )
-    yaw, pitch = np.radians([yaw_deg, pitch_deg])
-    reach = np.sqrt(tiny_face.eye_radii**2 - tiny_face.iris_radii**2)
-    irises = tiny_face.eye_centers + reach[:, None] * (gaze_rotation(yaw, pitch) @ [0, 0, 1])
-    irises_px = project(irises @ state.rotation.T + state.translation_m, camera)
-    gaze = gaze_of_frame(tiny_face, state, irises_px, camera)
-    assert gaze == pytest.approx(np.tile([yaw, pitch], (2, 1)), abs=1e-6)
-
-
 def test_what_was_not_seen_lies_between_what_was():
     gaze = np.zeros((5, 2))
     gaze[:, 0] = [0.0, 9.0, 9.0, 0.3, 0.4]
@@ -94,19 +75,6 @@ def test_a_shot_in_which_nothing_was_seen_takes_from_the_others():
     values = np.array([1.0, 9.0, 9.0, 5.0])
     is_seen = np.array([True, False, False, True])
     assert bridged(values, is_seen, cuts=(1, 3)).tolist() == pytest.approx([1.0, 7 / 3, 11 / 3, 5.0])
-
-
-def test_dark_blot_between_the_lids_is_the_iris():
-    plate = np.full((60, 120, 3), 220, np.uint8)
-    points = np.zeros((68, 2))
-    middles = np.array([[90.0, 30.0], [30.0, 30.0]])
-    corners = np.array([[-15, 0], [-7, -6], [7, -6], [15, 0], [7, 6], [-7, 6]], float)
-    for start, middle in zip((42, 36), middles, strict=True):
-        points[start : start + 6] = middle + corners
-    y, x = np.mgrid[:60, :120] + 0.5
-    for middle in middles:
-        plate[(x - middle[0] - 4) ** 2 + (y - middle[1]) ** 2 < 25] = 20
-    assert dark_irises(plate, points) == pytest.approx(middles + np.array([4, 0]), abs=0.6)
 
 
 def test_picture_reads_between_its_pixels():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from dvp_core.data.camera import Camera
 from dvp_core.data.clip import FrameSource
-from dvp_core.data.landmark_definitions import iris_points
+from dvp_core.data.landmark_definitions import iris_points, lid_lines
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.tracking.batched.device import torch_device, torch_type
@@ -20,21 +21,57 @@ from dvp_core.tracking.batched.options import Batches
 from dvp_core.tracking.batched.pattern import textures_of
 from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.batched.states import FrameStates, frames_of
+from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame
-from dvp_core.tracking.gaze import dark_irises, gaze_of_frame
 from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.picture import PlateCut, cut_of_plate
 from dvp_core.tracking.setup import ClipPoints, Person
+from dvp_core.tracking.states import FrameState
+
+EYE_MARGIN_PX = 4
+
+
+@dataclass(frozen=True)
+class _EyeCut:
+    """The part of a plate around both eyes, and the detector's lids and irises in its own pixels.
+
+    Attributes:
+        pixels: (H, W, 3) uint8.
+        origin_px: (2,) plate position of its upper left corner.
+        lids_px: (2, 2, K, 2), see `lid_lines`.
+        irises_px: (2, 2), None where the detector gives none.
+    """
+
+    pixels: np.ndarray
+    origin_px: np.ndarray
+    lids_px: np.ndarray
+    irises_px: np.ndarray | None
+
+    def sight(self, eyes: EyePair, state: FrameState, camera: Camera) -> EyeSight:
+        """Return both eyeballs as the frame shows them."""
+        x, y = np.asarray(camera.principal_px) - self.origin_px
+        moved = replace(camera, principal_px=(float(x), float(y)))
+        return sight_of_eyes(self.pixels, eyes, state, self.lids_px, moved, irises_px=self.irises_px)
+
+
+def _eye_cut(plate: np.ndarray, lids_px: np.ndarray, irises_px: np.ndarray | None) -> _EyeCut:
+    """Cut the eyes out of a plate, with a margin: a batch must not hold whole plates."""
+    limit = np.array(plate.shape[1::-1])
+    corners = lids_px.reshape(-1, 2)
+    low = np.clip(np.floor(corners.min(axis=0)) - EYE_MARGIN_PX, 0, limit - 2).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + EYE_MARGIN_PX, low + 2, limit).astype(int)
+    pixels = plate[low[1] : high[1], low[0] : high[0]].copy()
+    return _EyeCut(pixels, low, lids_px - low, None if irises_px is None else irises_px - low)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """One decoded frame that shows a face: number, cuts for colours and for the pattern, irises (2, 2)."""
+    """One decoded frame that shows a face: its number, and cuts for colours, for the pattern, and of the eyes."""
 
     index: int
     cut: PlateCut | None
     texture: PlateCut | None
-    irises_px: np.ndarray
+    eyes: _EyeCut
 
 
 @dataclass(frozen=True)
@@ -54,8 +91,8 @@ def follow_in_batches(
     cuts: Sequence[int],
     batches: Batches,
     progress: Progress,
-) -> tuple[dict[int, FittedFrame], np.ndarray]:
-    """Return every frame that shows a face, fitted, and the gaze (F, 2, 2) of all.
+) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
+    """Return every frame that shows a face, fitted, and what is seen of its eyes.
 
     Args:
         source: The clip's pictures.
@@ -74,7 +111,8 @@ def follow_in_batches(
     problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
     shots = _shots(landmarks.is_detected, cuts)
     fitted: dict[int, FittedFrame] = {}
-    gaze = np.zeros((source.clip.frame_count, 2, 2))
+    sights: dict[int, EyeSight] = {}
+    eyes = eye_pair(person.face)
     before, light = None, problem.fresh_light
     with torch.inference_mode():
         for seen in _one_ahead(_in_batches(_seen_frames(source, landmarks, points, options), batches.frame_count)):
@@ -84,15 +122,15 @@ def follow_in_batches(
             before, light = result.states.frame(-1), result.lights[-1]
             for frame, found in zip(seen, _fitted_frames(result), strict=True):
                 fitted[frame.index] = found
-                gaze[frame.index] = gaze_of_frame(person.face, found.state, frame.irises_px, person.problem.camera)
+                sights[frame.index] = frame.eyes.sight(eyes, found.state, person.problem.camera)
     progress("frames", source.clip.frame_count, source.clip.frame_count)
-    return fitted, gaze
+    return fitted, sights
 
 
 def _seen_frames(
     source: FrameSource, landmarks: LandmarkTrack, points: ClipPoints, options: TrackOptions
 ) -> Iterator[_Seen]:
-    irises = iris_points(landmarks)
+    irises_px, lids_px = iris_points(landmarks), lid_lines(landmarks)
     for index, plate in enumerate(source.iterate()):
         if not landmarks.is_detected[index]:
             continue
@@ -102,7 +140,8 @@ def _seen_frames(
             cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px)
             if options.texture is not None:
                 texture = cut_of_plate(plate, ibug_px, across_px=options.texture.across_px)
-        yield _Seen(index, cut, texture, dark_irises(plate, ibug_px) if irises is None else irises[index])
+        eyes = _eye_cut(plate, lids_px[index], None if irises_px is None else irises_px[index])
+        yield _Seen(index, cut, texture, eyes)
 
 
 def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
