@@ -105,6 +105,7 @@ def test_what_a_detector_gets_wrong_for_a_moment_stays_there(stage, spoiled):
     is_spoiled[BURST if spoiled is points_of_another_face else SLIPPED] = True
     error = rotation_errors_deg(take, stage.performance.rotation, is_counted=~is_spoiled)
     assert error[~is_spoiled].max() < 2.0
+    assert error[~is_spoiled].mean() < 0.75  # 0.8 to 1.2 where such frames are taken for key frames
     assert error[is_spoiled].max() < 25.0
     told = {frame for doubt in find_doubts(smooth(take, DEFAULT_SMOOTHING)) for frame in doubt.frames}
     assert {START + int(index) for index in np.flatnonzero(is_spoiled)} <= told
