@@ -88,7 +88,7 @@ def test_a_portrait_movie_is_tracked_upright(tmp_path):
 def test_a_movie_with_uneven_times_is_refused_in_words_before_any_work(tmp_path, square):
     stamps = [0, 10, 20, 35, 60, 70, 95, 100, 110, 135]
     clip = written(tmp_path / "uneven.mkv", square.source.pictures, stamps=stamps)
-    with pytest.raises(DataError, match="variable frame rate.*ffmpeg"):
+    with pytest.raises(DataError, match=r"variable frame rate.*ffmpeg"):
         track_clip(clip, tmp_path / "a.take", landmarks=points_of(square, tmp_path / "l.npz"), options=OPTIONS)
     assert not (tmp_path / "a.take").exists()
 

@@ -8,6 +8,7 @@ import pytest
 
 from dvp_core.face import built_in_face
 from dvp_core.tracking import TrackOptions, track
+from dvp_core.tracking.options import PhotometricOptions
 from tests.tracking.stage import (
     FOCAL_PX,
     SIDE,
@@ -93,7 +94,7 @@ def test_a_4k_plate_gives_the_take_of_a_small_one_with_little_memory():
 
 
 def peak_bytes_of(stage: Stage) -> int:
-    options = replace(OPTIONS, photometric=replace(OPTIONS.photometric, vertex_count=100))
+    options = replace(OPTIONS, photometric=PhotometricOptions(vertex_count=100))
     tracemalloc.start()
     try:
         take = track(stage.source, stage.landmarks, built_in_face(), options=options)
