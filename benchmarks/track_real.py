@@ -11,9 +11,9 @@ whole region held out would be stricter. It needs a detector's table for the fac
 `jitter`: root mean square of second differences in still stretches (the inner points' mean, smoothed over nine frames,
 moves less than half a percent of the eye distance a frame), all with zero lag: head rotation against that of the
 detector's points with their depth (rigid alignment to their mean), and the mean over expressions against the scores in
-the landmarks file where there are such. `measured` is the
-take at 0 of the dial, `smoothed` at its default; `ratio` is the smoothed one's share of the detector's, `measured_ratio`
-the other's. `frames_per_s` counts the frames alone, without what the key frames took.
+the landmarks file where there are such. `measured` is the take at 0 of the dial, `smoothed` at its default; `ratio` is
+the smoothed one's share of the detector's, `measured_ratio` the other's. `frames_per_s` counts the frames alone,
+without what the key frames took.
 """
 
 from __future__ import annotations
