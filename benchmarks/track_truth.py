@@ -168,13 +168,13 @@ def _focals(is_given: Sequence[bool]) -> list[str]:
 
 
 def means(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean of each number over clips or folders; what is no number, or is missing somewhere, is left out."""
+    """Return the mean of each number over the clips or folders that have it; what is no number is left out."""
     result: dict[str, Any] = {}
-    for name in figures[0] if figures else {}:
-        values = [each.get(name) for each in figures]
-        if all(isinstance(value, dict) for value in values):
+    for name in dict.fromkeys(name for each in figures for name in each):
+        values = [each[name] for each in figures if each.get(name) is not None]
+        if values and all(isinstance(value, dict) for value in values):
             result[name] = means(values)
-        elif all(isinstance(value, (int, float)) for value in values):
+        elif values and all(isinstance(value, (int, float)) for value in values):
             result[name] = round(float(np.mean(values)), 4)
     return result
 

@@ -8,13 +8,16 @@ import track_real
 import track_truth
 
 from dvp_core.data.landmark_track import LandmarkTrack
+from dvp_core.face import built_in_face
 from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
 from dvp_core.maths.rotations import (
     matrix_from_quaternion_wxyz,
     matrix_from_rotation_vector,
     quaternion_wxyz_from_matrix,
 )
-from tests.tracking.stage import made_up_table
+from dvp_core.tracking import TrackOptions, track
+from dvp_core.tracking.options import PriorOptions
+from tests.tracking.stage import FOCAL_PX, made_up_table, performance, staged, with_dense_points
 
 
 @pytest.fixture
@@ -63,9 +66,9 @@ def test_lip_gap_is_the_way_between_the_inner_lips_middles(tiny_face):
     np.testing.assert_allclose(track_truth.lip_gaps_m(vertices, tiny_face), [gap, 2 * gap], rtol=1e-6)
 
 
-def test_means_are_over_what_all_have_and_leave_out_words():
+def test_means_are_over_those_that_have_a_number_and_leave_out_words():
     figures = [{"clip": "a", "x": 1.0, "j": {"r": 2, "s": 1}, "held": None}, {"clip": "b", "x": 2.0, "j": {"r": 4}}]
-    assert track_truth.means(figures) == {"x": 1.5, "j": {"r": 3.0}}
+    assert track_truth.means(figures) == {"x": 1.5, "j": {"r": 3.0, "s": 1.0}}
     assert track_truth.means([]) == {}
 
 
@@ -108,3 +111,19 @@ def test_held_out_points_and_the_rest_are_the_table_and_no_lips_lids_or_outline(
     used_otherwise = track_real.MEDIAPIPE_OF_68[track_real.OPENING_PAIRS].ravel()
     assert not set(held.numbers) & {*track_real.MEDIAPIPE_OUTLINE, *used_otherwise}
     assert track_real.held_out(table, standing(random, 2), 1) == (None, table)
+
+
+def test_held_out_points_are_measured_in_percent_of_the_eyes_distance():
+    turns = np.outer(np.linspace(-1, 1, 6), [8.0, 3.0, 0.0])
+    stage = with_dense_points(staged(performance(turns)))
+    points, model = stage.landmarks, built_in_face()
+    held, rest = track_real.held_out(made_up_table(), points, 1)
+    assert held is not None
+    options = TrackOptions(FOCAL_PX, key_frame_count=4, photometric=None, priors=PriorOptions(identity_sigma=0.5))
+    take = track(stage.source, points, model, options=options, table=rest)
+    near = track_real.held_out_percent(take, points, model, held)["median"]
+    away = points.points_px.copy()
+    away[:, held.numbers] += np.array([0.1 * track_real.eye_distance_px(points), 0.0])
+    far = track_real.held_out_percent(take, replace(points, points_px=away), model, held)["median"]
+    assert near < 3.0  # a detector's tremble of 0.4 pixels is one percent
+    assert far == pytest.approx(10.0, abs=1.5)

@@ -72,10 +72,12 @@ def detector(monkeypatch):
 
 def test_a_known_detector_is_found_again_and_dropped_renders_are_told(tmp_path, monkeypatch, detector):
     monkeypatch.setattr(detector, "dropped", frozenset({0, 3, 40}))
-    seen = []
-    made = calibrate.calibrate_detector(
-        None, tmp_path / "t.npz", subject_count=SUBJECTS, seed=3, progress=lambda *step: seen.append(step)
-    )
+    seen: list[tuple[str, int, int]] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        seen.append((stage, done, total))
+
+    made = calibrate.calibrate_detector(None, tmp_path / "t.npz", subject_count=SUBJECTS, seed=3, progress=progress)
     count = SUBJECTS * calibrate.VIEWS_A_SUBJECT
     assert (made.render_count, made.dropped_count) == (count, 3)
     assert seen[-1] == ("renders", count, count)
