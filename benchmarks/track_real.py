@@ -1,6 +1,6 @@
-"""Measures the tracker on a real clip, where no truth is known, and prints one JSON object last.
+"""Measures the tracker on real clips, where no truth is known, and prints one JSON object last.
 
-    python benchmarks/track_real.py CLIP --landmarks F --face-model M [--frames 1-200] [--seed 1]
+    python benchmarks/track_real.py CLIP... --face-model M [--landmarks F...] [--frames 1-200] [--seed 1]
 
 `held_out_percent`: a quarter of the detector's inner points takes no part in the fit; how far the model's own place for
 them lies from where the detector saw them, over frames and points, in percent of the distance between the outer eye
@@ -11,7 +11,9 @@ whole region held out would be stricter. It needs a detector's table for the fac
 `jitter`: root mean square of second differences in still stretches (the inner points' mean, smoothed over nine frames,
 moves less than half a percent of the eye distance a frame), all with zero lag: head rotation against that of the
 detector's points with their depth (rigid alignment to their mean), and the mean over expressions against the scores in
-the landmarks file where there are such. `measured` is the take at 0 of the dial, `smoothed` at its default.
+the landmarks file where there are such. `measured` is the take at 0 of the dial, `smoothed` at its default; `ratio` is
+the smoothed one's share of the detector's, `measured_ratio` the other's. `frames_per_s` counts the frames alone,
+without what the key frames took.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from track_truth import Stopwatch, commit, means
 
 from dvp_core.data.detector_table import DetectorTable
 from dvp_core.data.face_model import FaceModel, read_face_model
@@ -141,48 +144,74 @@ def jitter(take: Take, points: LandmarkTrack, scores: np.ndarray | None) -> dict
     for kind in ("rotation_deg", "expression"):
         if f"detector_{kind}" in result:
             result[f"ratio_{kind}"] = result[f"smoothed_{kind}"] / result[f"detector_{kind}"]
+            result[f"measured_ratio_{kind}"] = result[f"measured_{kind}"] / result[f"detector_{kind}"]
     return {key: round(value, 5) if isinstance(value, float) else value for key, value in result.items()}
 
 
+def measured(clip: Path, landmarks: Path, model: FaceModel, *, frames: str | None, seed: int) -> dict[str, Any]:
+    """Return one clip's figures."""
+    source, points = open_clip(clip), read_landmarks(landmarks)
+    scores = read_arrays(landmarks).get("blendshapes")
+    if frames:
+        wanted = FrameRange.parse(frames)
+        start = wanted.first - source.clip.start_frame
+        source, points = part_of(source, wanted), points.part(start, start + len(wanted))
+        scores = None if scores is None else scores[start : start + len(wanted)]
+    held, table = held_out(detector_table(model), points, seed)
+    cuts = find_cuts(source)
+    watch = Stopwatch()
+    take = track(source, points, model, cuts=cuts, table=table, progress=watch)
+    end_s = time.perf_counter()
+    return {
+        "clip": clip.name,
+        "frame_count": take.frame_count,
+        "held_out_percent": None if held is None else held_out_percent(take, points, model, held),
+        "jitter": jitter(take, points, scores),
+        "photometric_error_median": round(float(np.median(take.photometric_error[take.is_tracked])), 4),
+        "key_frames_s": round(watch.frames_s - watch.started_s, 2),
+        "frames_per_s": round(take.frame_count / (end_s - watch.frames_s), 2),
+        "frames_per_s_with_key_frames": round(take.frame_count / (end_s - watch.started_s), 2),
+    }
+
+
+def held_out(
+    table: DetectorTable | None, points: LandmarkTrack, seed: int
+) -> tuple[DetectorTable | None, DetectorTable | None]:
+    """Return the part of a table that is held out of the fit, and the rest; nothing is held out of 68 points."""
+    if table is None or points.point_count == 68:
+        return None, table
+    # Lips and lids also pull by their openings, whatever the table holds: they would not be held out.
+    used_otherwise = MEDIAPIPE_OF_68[OPENING_PAIRS].ravel()
+    is_inner = ~np.isin(table.numbers, np.concatenate([MEDIAPIPE_OUTLINE, used_otherwise]))
+    is_held = is_inner & (np.random.default_rng(seed).random(len(is_inner)) < HELD_OUT_SHARE)
+    return table.chosen(is_held), table.chosen(~is_held)
+
+
 def main() -> None:
-    """Measure one clip and print JSON."""
+    """Measure clips and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--landmarks", type=Path, required=True)
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--landmarks", nargs="+", type=Path, help="one a clip; CLIP's name with .landmarks.npz if none")
     parser.add_argument("--face-model", type=Path, required=True, help="*.face.npz, or ICT-FaceKit's folder or npz")
     parser.add_argument("--frames", help="a run of frames such as 1-200; the whole clip where not given")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of held-out points")
     arguments = parser.parse_args()
+    files = arguments.landmarks or [clip.with_suffix(".landmarks.npz") for clip in arguments.clips]
+    if len(files) != len(arguments.clips):
+        parser.error(f"{len(files)} files of landmarks for {len(arguments.clips)} clips")
     is_own = arguments.face_model.name.endswith(".face.npz")
     model = read_face_model(arguments.face_model) if is_own else import_ict(arguments.face_model)
-    source, points = open_clip(arguments.clip), read_landmarks(arguments.landmarks)
-    scores = read_arrays(arguments.landmarks).get("blendshapes")
-    if arguments.frames:
-        frames = FrameRange.parse(arguments.frames)
-        start = frames.first - source.clip.start_frame
-        source, points = part_of(source, frames), points.part(start, start + len(frames))
-        scores = None if scores is None else scores[start : start + len(frames)]
-    table = detector_table(model)
-    held = None
-    if table is not None and points.point_count != 68:
-        # Lips and lids also pull by their openings, whatever the table holds: they would not be held out.
-        used_otherwise = MEDIAPIPE_OF_68[OPENING_PAIRS].ravel()
-        is_inner = ~np.isin(table.numbers, np.concatenate([MEDIAPIPE_OUTLINE, used_otherwise]))
-        is_held = is_inner & (np.random.default_rng(arguments.seed).random(len(is_inner)) < HELD_OUT_SHARE)
-        held, table = table.chosen(is_held), table.chosen(~is_held)
-    start_s = time.perf_counter()
-    take = track(source, points, model, cuts=find_cuts(source), table=table)
-    took_s = time.perf_counter() - start_s
+    clips = [
+        measured(clip, file, model, frames=arguments.frames, seed=arguments.seed)
+        for clip, file in zip(arguments.clips, files, strict=True)
+    ]
     report = {
-        "clip": arguments.clip.name,
-        "frame_count": take.frame_count,
+        "commit": commit(),
         "hardware": {"machine": platform.machine(), "cpu_count": os.cpu_count()},
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "to_reach": TO_REACH,
-        "held_out_percent": None if held is None else held_out_percent(take, points, model, held),
-        "jitter": jitter(take, points, scores),
-        "photometric_error_median": round(float(np.median(take.photometric_error[take.is_tracked])), 4),
-        "frames_per_s_with_key_frames": round(take.frame_count / took_s, 2),
+        "clips": clips,
+        "mean": means(clips),
     }
     print(json.dumps(report, indent=2))
 

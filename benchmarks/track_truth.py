@@ -20,6 +20,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -154,11 +155,28 @@ def _shape_figures(take: Take, model: FaceModel, truth: dict[str, np.ndarray]) -
     return figures
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the commit that is measured, and whether files differ from it."""
     command = ["git", "describe", "--always", "--dirty"]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
     ).stdout.strip()
+
+
+def _focals(is_given: Sequence[bool]) -> list[str]:
+    return ["given" if kind else "unknown" for kind in is_given]
+
+
+def means(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean of each number over the clips or folders that have it; what is no number is left out."""
+    result: dict[str, Any] = {}
+    for name in dict.fromkeys(name for each in figures for name in each):
+        values = [each[name] for each in figures if each.get(name) is not None]
+        if values and all(isinstance(value, dict) for value in values):
+            result[name] = means(values)
+        elif values and all(isinstance(value, (int, float)) for value in values):
+            result[name] = round(float(np.mean(values)), 4)
+    return result
 
 
 def main() -> None:
@@ -179,7 +197,13 @@ def main() -> None:
     ]
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     hardware = {"machine": platform.machine(), "cpu_count": os.cpu_count(), "threads": threads}
-    report = {"commit": _commit(), "hardware": hardware, "to_reach": TO_REACH, "sequences": sequences}
+    report = {
+        "commit": commit(),
+        "hardware": hardware,
+        "to_reach": TO_REACH,
+        "sequences": sequences,
+        "mean": {focal: means([each for each in sequences if each["focal"] == focal]) for focal in _focals(kinds)},
+    }
     print(json.dumps(report, indent=2))
 
 

@@ -117,14 +117,16 @@ def calibrate(
         seed: Of the draw.
     """
     with shown_progress() as progress:
-        table = calibrate_detector(
+        made = calibrate_detector(
             face_model, output, weights=weights, subject_count=subjects, seed=seed, progress=progress
         )
     return {
         "table": str(output),
-        "model": table.model_id,
-        "points": len(table.numbers),
-        "error_mm": round(table.error_mm, 3),
+        "model": made.table.model_id,
+        "points": len(made.table.numbers),
+        "error_mm": round(made.table.error_mm, 3),
+        "renders": made.render_count,
+        "renders_without_a_face": made.dropped_count,
     }
 
 

@@ -47,6 +47,21 @@ class _Pose:
     gaze_rad: np.ndarray
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration made.
+
+    Attributes:
+        table: How the detector sees the face model.
+        render_count: How many pictures were drawn.
+        dropped_count: In how many of them the detector saw no face; these say nothing.
+    """
+
+    table: DetectorTable
+    render_count: int
+    dropped_count: int
+
+
 def calibrate_detector(
     face_model: Path | str | None,
     output: Path | str,
@@ -55,7 +70,7 @@ def calibrate_detector(
     subject_count: int = 600,
     seed: int = 1,
     progress: Progress = no_progress,
-) -> DetectorTable:
+) -> Calibration:
     """Measure MediaPipe on a face model and write the table.
 
     Args:
@@ -81,7 +96,7 @@ def calibrate_detector(
         progress("renders", len(seen), subject_count * VIEWS_A_SUBJECT)
     table = fit_detector_table(model, _samples(poses, seen), detector="mediapipe-478", numbers=chosen_points())
     write_detector_table(output, table)
-    return table
+    return Calibration(table, len(seen), sum(points is None for points in seen))
 
 
 def chosen_points() -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,7 @@ def track(
         DataError: The points are of another clip, no frame shows a face, or the batches' device is not there.
     """
     options = options or TrackOptions()
+    landmarks = _finite(landmarks)
     _check(source, landmarks)
     if batches is not None:
         from dvp_core.tracking.batched.device import torch_device  # loads torch
@@ -102,6 +103,17 @@ def _table_of(landmarks: LandmarkTrack, model: FaceModel, given: DetectorTable |
     if landmarks.point_count == 68:
         return None
     return detector_table(model) if given is None else given
+
+
+def _finite(landmarks: LandmarkTrack) -> LandmarkTrack:
+    """Return the track in which a frame whose points are not all finite has no face, as in a file."""
+    is_finite = np.isfinite(landmarks.points_px).all(axis=(1, 2)) & np.isfinite(landmarks.confidence).all(axis=1)
+    return replace(
+        landmarks,
+        points_px=np.where(is_finite[:, None, None], landmarks.points_px, 0.0),
+        confidence=np.where(is_finite[:, None], landmarks.confidence, np.float32(0.0)),
+        is_detected=landmarks.is_detected & is_finite,
+    )
 
 
 def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:
