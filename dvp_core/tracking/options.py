@@ -74,7 +74,7 @@ class TextureOptions:
 
     across_px: int = 128
     key_tile_count: int = 1000
-    tile_count: int = 400
+    tile_count: int = 250
     half_width_px: int = 3
     noise: float = 0.05
     redundancy: float = 4.0

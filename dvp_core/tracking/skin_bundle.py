@@ -40,7 +40,7 @@ from dvp_core.tracking.tiles import SkinTiles, see_tiles, skin_tiles
 from dvp_core.tracking.visibility import DepthPicture, depth_picture
 
 STEPS_A_ROUND = 3
-REWEIGHTINGS = 2
+REWEIGHTINGS = 6
 TRACK_SCALE, RIM_SCALE = 3.0, 1.5  # robust scales
 
 
@@ -226,18 +226,20 @@ def _linearised(
     offsets, own = _best_offsets(parts, evidence.offset_precision)
     cross = np.zeros((len(offsets), 3, len(gradient)), np.float32)
     shared = slice(layout.frame_size * len(parts), None)
-    for number, part in enumerate(parts):
+    for number, (part, tracks) in enumerate(zip(parts, evidence.tracks, strict=True)):
         places = layout.places(number, len(parts))
-        values = part.values_at(offsets)
-        term = Residual(values.ravel(), part.by_step.reshape(values.size, -1), 2, TRACK_SCALE)
+        moved = evidence.points.chosen(part.which).shifted(offsets[part.which])
+        seen = see(moved, bundle.frames[number], bundle.shared, problem.camera, layout)
+        term = track_residual(
+            seen, tracks.targets_px[part.which], tracks.whitening[part.which], robust_scale=TRACK_SCALE
+        )
         local = accumulate([term, _rim_term(problem, evidence, bundle, number, layout)], layout.size)
         hessian[np.ix_(places, places)] += local.hessian
         gradient[places] += local.gradient
         energy += local.energy
-        mixed = part.leverage(offsets) @ part.by_step
-        cross[part.which, :, number * layout.frame_size : (number + 1) * layout.frame_size] = mixed[
-            ..., : layout.frame_size
-        ]
+        mixed = part.leverage(offsets) @ term.jacobian.reshape(len(part.which), 2, -1)
+        start = number * layout.frame_size
+        cross[part.which, :, start : start + layout.frame_size] = mixed[..., : layout.frame_size]
         cross[part.which, :, shared] += mixed[..., layout.frame_size :]
     energy += float(np.einsum("ni,nij,nj->", offsets, evidence.offset_precision, offsets))
     half = (np.linalg.inv(np.linalg.cholesky(own)).astype(np.float32) @ cross).reshape(-1, len(gradient))
@@ -247,18 +249,16 @@ def _linearised(
 
 @dataclass(frozen=True)
 class _FramePart:
-    """One frame's tracked tiles.
+    """One frame's tracked tiles, as their offsets see them.
 
     Attributes:
         which: (M,) their numbers among all tiles.
         values: (M, 2) whitened distances from the tracks, without offsets.
-        by_step: (M, 2, P) derivatives by the step.
         by_offset: (M, 2, 3) derivatives by the tile's offset.
     """
 
     which: np.ndarray
     values: np.ndarray
-    by_step: np.ndarray
     by_offset: np.ndarray
 
     @classmethod
@@ -275,10 +275,9 @@ class _FramePart:
         which = np.flatnonzero(tracks.is_found)
         whitening = tracks.whitening[which]
         seen = see(points.chosen(which), frame, bundle.shared, camera, layout)
-        residual = track_residual(seen, tracks.targets_px[which], whitening)
+        away = seen.points_px - tracks.targets_px[which]
         by_offset = whitening @ (project_jacobian(seen.points_camera, seen.camera) @ frame.rotation)
-        by_step = residual.jacobian.reshape(len(which), 2, -1)
-        return cls(which, residual.values.reshape(-1, 2), by_step, by_offset)
+        return cls(which, (whitening @ away[..., None])[..., 0], by_offset)
 
     def values_at(self, offsets: np.ndarray) -> np.ndarray:
         """Return (M, 2) whitened distances under offsets (N, 3) of all tiles."""

@@ -54,7 +54,7 @@ FRAME_STAGES = (
     FrameStage("points and colours", has_photometric=True, has_texture=False, max_steps=4),
 )
 TEXTURE_STAGES = (
-    FrameStage("points", has_photometric=False, has_texture=False, max_steps=3),
-    FrameStage("points and pattern", has_photometric=False, has_texture=True, max_steps=3),
-    FrameStage("points and pattern again", has_photometric=False, has_texture=True, max_steps=3),
+    FrameStage("points", has_photometric=False, has_texture=False, max_steps=2),
+    FrameStage("points and pattern", has_photometric=False, has_texture=True, max_steps=2),
+    FrameStage("points and pattern again", has_photometric=False, has_texture=True, max_steps=1),
 )

@@ -20,8 +20,20 @@ from dvp_core.tracking.terms.openings import opening_residual
 from dvp_core.tracking.terms.photometric import Appearance, photometric_residual
 from dvp_core.tracking.terms.prior import expression_prior, focal_prior, identity_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
+from dvp_core.tracking.terms.tracks import track_residual
 
-TERMS = ("landmarks", "detector", "contour", "openings", "photometric", "expression", "identity", "focal", "temporal")
+TERMS = (
+    "landmarks",
+    "tracks",
+    "detector",
+    "contour",
+    "openings",
+    "photometric",
+    "expression",
+    "identity",
+    "focal",
+    "temporal",
+)
 STEP = 1e-6
 RELATIVE_TOLERANCE = 2e-5  # of central differences in float64 over numbers of very different sizes
 
@@ -50,6 +62,7 @@ def scene(tiny_face) -> Scene:
     sigma = random.uniform(0.5, 2.0, count)
     whitening = np.linalg.inv(np.linalg.cholesky(np.cov(random.normal(size=(2 * count, 5 * count)))))
     upright = metres_upright(turned, 0.6, 1.0)
+    spun = random.normal(size=(count, 2, 2))
     across = random.normal(size=(count, 2))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     pairs = np.array([[0, 3], [5, 2], [4, 7]])
@@ -69,6 +82,7 @@ def scene(tiny_face) -> Scene:
 
     terms: dict[str, Term] = {
         "landmarks": lambda f, s, w: landmark_residual(seen(f, s), targets, sigma / w),
+        "tracks": lambda f, s, w: track_residual(seen(f, s), targets, w * spun),
         "detector": lambda f, s, w: detector_residual(seen(f, s), targets, w * whitening, upright),
         "contour": lambda f, s, w: contour_residual(seen(f, s), targets, across, sigma / w),
         "openings": lambda f, s, w: opening_residual(seen(f, s), pairs, targets, sigma[:3] / w),
