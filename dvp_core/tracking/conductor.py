@@ -88,6 +88,9 @@ def track(
         torch_device(batches.device)
     points = clip_points(landmarks)
     table = _table_of(landmarks, model, table)
+    if table is None:
+        # Points that were never measured on the model leave its depth open, and tiles on a wrong depth turn wrongly.
+        options = replace(options, texture=None)
     person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)
     curves = _tracked(source, landmarks, points, person, options, cuts, batches, progress)
     return _take(source, landmarks, points, model, person, curves, options, cuts)

@@ -144,7 +144,7 @@ class TrackOptions:
         key_frame_count: Frames from which identity, reflectance and focal length are found.
         landmarks: See there.
         photometric: See there; None leaves colours out.
-        texture: See there; None leaves the skin's pattern out.
+        texture: See there; None leaves the skin's pattern out, as does a detector that was not calibrated on the model.
         priors: See there.
         motion: See there.
     """

@@ -48,7 +48,7 @@ def seen(monkeypatch, tiny_take):
     """What the tracker was given."""
     given = {}
 
-    def track(source, landmarks, model, *, options, cuts, table, progress):
+    def track(source, landmarks, model, *, options, cuts, table, batches, progress):
         given.update(source=source, landmarks=landmarks, options=options, cuts=cuts)
         clip = replace(source.clip, frame_count=tiny_take.frame_count)
         return replace(tiny_take, clip=clip)
