@@ -16,13 +16,12 @@ from dvp_core.data.face_model import FaceModel
 from dvp_core.face import evaluate, vertex_normals
 from dvp_core.maths.projection import project
 from dvp_core.maths.spherical_harmonics import shade
-from dvp_core.raster import rasterize
 from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.picture import Picture
 from dvp_core.tracking.states import FrameState
+from dvp_core.tracking.visibility import depth_picture
 
 LEAST_FACING = 0.15
-DEPTH_TOLERANCE_M = 0.006
 ROUND_COUNT = 4
 ANCHOR = 0.05  # how strongly the model's own reflectance holds, in observations under unit light
 
@@ -92,21 +91,18 @@ def _sight(face: FaceModel, frame: FrameState, picture: Picture, camera: Camera)
     points = vertices @ frame.rotation.T + frame.translation_m
     places_px = project(points, camera)
     facing = -(normals * points).sum(axis=1) / np.linalg.norm(points, axis=1)
-    is_seen = (facing > LEAST_FACING) & _is_unhidden(face, places_px, points[:, 2], picture)
+    depth = depth_picture(
+        face,
+        frame,
+        camera,
+        size=(picture.pixels.shape[0], picture.pixels.shape[1]),
+        origin_px=picture.origin_px,
+        pixel_size_px=picture.pixel_size_px,
+        margin_px=0,
+    )
+    is_seen = (facing > LEAST_FACING) & depth.is_seen(depth.places(places_px), points[:, 2])
     colours, _ = picture.sample(places_px)
     return _Sight(colours, normals, np.where(is_seen, facing, 0.0))
-
-
-def _is_unhidden(face: FaceModel, places_px: np.ndarray, depth: np.ndarray, picture: Picture) -> np.ndarray:
-    """Return (V,) bool: inside the picture and not behind another part of the head."""
-    height, width = picture.pixels.shape[:2]
-    places = (places_px - picture.origin_px) / picture.pixel_size_px
-    raster = rasterize(places, depth, face.triangles, width, height)
-    cell = np.floor(places).astype(np.int64)
-    is_inside = ((cell >= 0) & (cell < [width, height])).all(axis=1)
-    cell = np.clip(cell, 0, [width - 1, height - 1])
-    nearest = np.where(raster.triangle_ids >= 0, raster.depth, np.inf)
-    return is_inside & (depth < nearest[cell[:, 1], cell[:, 0]] + DEPTH_TOLERANCE_M)
 
 
 def _estimated_reflectance(

@@ -13,6 +13,7 @@ import numpy as np
 from dvp_core.data.camera import Camera
 from dvp_core.data.face_model import FaceModel
 from dvp_core.maths.projection import project, rays
+from dvp_core.tracking.picture import between_pixels
 from dvp_core.tracking.states import FrameState
 
 STEP_RAD = np.radians(4.0)
@@ -100,7 +101,7 @@ def sight_of_eyes(
     sample_px = eyes.radii * STEP_RAD * camera.focal_px / points[:, :, 2].mean(axis=1)
     is_seen = weights > 0
     colours = np.zeros((*weights.shape, 3), np.uint8)
-    colours[is_seen] = _between_pixels(plate, points_px[is_seen])
+    colours[is_seen] = np.round(between_pixels(plate, points_px[is_seen]))
     return EyeSight(
         colours=colours,
         weights=np.round(255 * weights).astype(np.uint8),
@@ -138,15 +139,3 @@ def _openness(points_px: np.ndarray, lids_px: np.ndarray) -> np.ndarray:
     above_lower = np.interp(place[:, 0], lower[:, 0], lower[:, 1]) - place[:, 1] - MARGIN
     inside = np.minimum(place[:, 0], 1.0 - place[:, 0]) - MARGIN
     return np.clip(np.minimum(np.minimum(below_upper, above_lower), inside) / MARGIN_SOFTNESS, 0.0, 1.0)
-
-
-def _between_pixels(plate: np.ndarray, points_px: np.ndarray) -> np.ndarray:
-    """Return colours (..., 3) uint8 at plate positions (..., 2), bilinear; outside the plate its edge repeats."""
-    height, width = plate.shape[:2]
-    place = np.clip(points_px - 0.5, 0.0, np.array([width - 1.001, height - 1.001]))
-    corner = place.astype(np.int64)
-    x, y = corner[..., 0], corner[..., 1]
-    fx, fy = np.moveaxis((place - corner).astype(np.float32)[..., None], -2, 0)
-    top = plate[y, x] * (1 - fx) + plate[y, x + 1] * fx
-    bottom = plate[y + 1, x] * (1 - fx) + plate[y + 1, x + 1] * fx
-    return np.round(top * (1 - fy) + bottom * fy).astype(np.uint8)

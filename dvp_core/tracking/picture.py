@@ -48,6 +48,24 @@ class Picture:
         return top + fy * (bottom - top), gradient
 
 
+def between_pixels(pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return values (..., C) float32 of a picture (H, W, C) at places (..., 2) in its own pixels.
+
+    Bilinear; outside the picture the edge repeats.
+    """
+    height, width = pixels.shape[:2]
+    x = np.clip(places[..., 0] - 0.5, 0.0, width - 1.001).astype(np.float32)
+    y = np.clip(places[..., 1] - 0.5, 0.0, height - 1.001).astype(np.float32)
+    left, top = x.astype(np.int32), y.astype(np.int32)
+    x, y = (x - left).astype(np.float32)[..., None], (y - top).astype(np.float32)[..., None]
+    start = top * width + left
+    flat = pixels.reshape(height * width, -1)
+    corners = (flat[start], flat[start + 1], flat[start + width], flat[start + width + 1])
+    a, b, c, d = (corner.astype(np.float32, copy=False) for corner in corners)
+    above = a + x * (b - a)
+    return above + y * (c + x * (d - c) - above)
+
+
 @dataclass(frozen=True)
 class PlateWindow:
     """A window of the plate, shrunk by a whole number.

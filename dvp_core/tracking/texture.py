@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dvp_core.tracking.picture import PlateWindow, softened, window_around
+from dvp_core.tracking.picture import PlateWindow, between_pixels, softened, window_around
 
 DARK = 0.05  # added to encoded brightness: noise of dark pixels counts less
 _BOX_WIDTH, BOX_PASSES = 5, 3  # three boxes are nearly a Gaussian of 2.4 pixels
@@ -31,19 +31,8 @@ class Texture:
 
     def sample(self, points_px: np.ndarray) -> np.ndarray:
         """Return values (...) at plate positions (..., 2); bilinear, the edge repeats outside."""
-        height, width = self.values.shape
-        x = (points_px[..., 0] - self.window.origin_px[0]) / self.window.pixel_size_px - 0.5
-        y = (points_px[..., 1] - self.window.origin_px[1]) / self.window.pixel_size_px - 0.5
-        x = np.clip(x, 0.0, width - 1.001).astype(np.float32)
-        y = np.clip(y, 0.0, height - 1.001).astype(np.float32)
-        left, top = x.astype(np.int32), y.astype(np.int32)
-        x -= left
-        y -= top
-        start = top * width + left
-        flat = self.values.ravel()
-        a, b, c, d = flat[start], flat[start + 1], flat[start + width], flat[start + width + 1]
-        above = a + x * (b - a)
-        return above + y * (c + x * (d - c) - above)
+        places = (points_px - self.window.origin_px) / self.window.pixel_size_px
+        return between_pixels(self.values[..., None], places)[..., 0]
 
 
 def texture_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> Texture:

@@ -59,10 +59,14 @@ class DepthPicture:
                 nearest = np.maximum(nearest, seen)
         return depth_m < nearest + IN_FRONT_M
 
+    def is_seen(self, places: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+        """Return (N,) whether places at these depths lie in the picture with nothing before them."""
+        return self.is_inside(places, 0.0) & (depth_m < self.at(places) + IN_FRONT_M)
+
     def is_plain(self, places: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
         """Return (N,) whether places at these depths are seen and surrounded by plain skin."""
         x, y = self._cells(places)
-        return self.is_inside(places, 3.0) & self.is_plain_skin[y, x] & (depth_m < self.at(places) + IN_FRONT_M)
+        return self.is_inside(places, 3.0) & self.is_plain_skin[y, x] & self.is_seen(places, depth_m)
 
     def _cells(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         height, width = self.depth_m.shape
