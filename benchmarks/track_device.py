@@ -45,42 +45,19 @@ from dvp_core.tracking.batched.conductor import follow_in_batches
 from dvp_core.tracking.batched.device import torch_device
 from dvp_core.tracking.conductor import follow
 from dvp_core.tracking.frames import FittedFrame
-from dvp_core.tracking.setup import ClipPoints, Person, clip_points, known_person
+from dvp_core.tracking.setup import KnownClip, clip_points, known_person
 from dvp_core.video import open_clip
 
 TO_REACH = {"frames_per_s": 300, "on": "one H200, 256 px"}
 Fitted = dict[int, FittedFrame]
 
 
-@dataclass(frozen=True)
-class Work:
-    """A clip whose person is known."""
-
-    source: FrameSource
-    landmarks: LandmarkTrack
-    points: ClipPoints
-    person: Person
-    options: TrackOptions
-
-    def one_by_one(self) -> Fitted:
-        """Fit as the reference does."""
-        return follow(
-            self.source, self.landmarks, self.points, self.person, self.options, cuts=(), progress=no_progress
-        )[0]
-
-    def in_batches(self, batches: Batches) -> Fitted:
-        """Fit many frames at a time."""
-        return follow_in_batches(
-            self.source, self.landmarks, self.points, self.person, self.options, (), batches, no_progress
-        )[0]
-
-
-def work_of(source: FrameSource, landmarks: LandmarkTrack, model: FaceModel) -> Work:
+def known_clip(source: FrameSource, landmarks: LandmarkTrack, model: FaceModel) -> KnownClip:
     """Return the clip with its person found."""
-    options, points = TrackOptions(), clip_points(landmarks)
+    points = clip_points(landmarks)
     table = None if landmarks.point_count == 68 else detector_table(model)
-    person = known_person(source, points, landmarks.is_detected, model, options, no_progress, table=table)
-    return Work(source, landmarks, points, person, options)
+    person = known_person(source, points, landmarks.is_detected, model, TrackOptions(), no_progress, table=table)
+    return KnownClip(source, landmarks, points, person)
 
 
 @dataclass(frozen=True)
@@ -131,7 +108,7 @@ def spread(values: np.ndarray) -> dict[str, float]:
     return {name: round(float(value), 2) for name, value in named}
 
 
-def solver_ms_per_frame(work: Work, batches: Batches) -> float:
+def solver_ms_per_frame(clip: KnownClip, batches: Batches) -> float:
     """Return the time inside `fit_batch` alone, with nothing left running on the device."""
     from dvp_core.tracking.batched import conductor
 
@@ -148,7 +125,7 @@ def solver_ms_per_frame(work: Work, batches: Batches) -> float:
 
     conductor.fit_batch = watched
     try:
-        fitted = work.in_batches(batches)
+        fitted, _ = follow_in_batches(clip, batches, no_progress)
     finally:
         conductor.fit_batch = whole
     return round(1000 * sum(spent_s) / len(fitted), 3)
@@ -206,10 +183,13 @@ def main() -> None:
     count, first = min(arguments.frames, source.clip.frame_count), source.clip.start_frame
     source, landmarks = part_of(source, FrameRange.span(first, first + count - 1)), landmarks.part(0, count)
     hardware = _hardware(Batches(device=arguments.device))
-    work = work_of(source, landmarks, _model(arguments.face_model))
+    clip = known_clip(source, landmarks, _model(arguments.face_model))
     kinds = {f"batches of {n}": Batches(arguments.device, n, arguments.precision) for n in arguments.batch}
-    ways: dict[str, Callable[[], Fitted]] = {"one by one": work.one_by_one}
-    ways |= {name: lambda batches=batches: work.in_batches(batches) for name, batches in kinds.items()}
+    ways: dict[str, Callable[[], Fitted]] = {"one by one": lambda: follow(clip, no_progress)[0]}
+    ways |= {
+        name: lambda batches=batches: follow_in_batches(clip, batches, no_progress)[0]
+        for name, batches in kinds.items()
+    }
     timings = timed(ways, arguments.rounds)
     report = {
         "commit": _commit(),
@@ -225,7 +205,7 @@ def main() -> None:
         "processor_ms_per_frame": {
             name: spread(1000 * np.array(each.processor_s) / count) for name, each in timings.items()
         },
-        "solver_ms_per_frame": {name: solver_ms_per_frame(work, batches) for name, batches in kinds.items()},
+        "solver_ms_per_frame": {name: solver_ms_per_frame(clip, batches) for name, batches in kinds.items()},
         "agreement": {name: agreement(timings["one by one"].result, timings[name].result) for name in kinds},
     }
     print(json.dumps(report, indent=2))

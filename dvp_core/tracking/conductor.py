@@ -25,7 +25,7 @@ from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
 from dvp_core.tracking.gaze import CLOSED, gaze_of_frames, openings
 from dvp_core.tracking.options import TrackOptions
-from dvp_core.tracking.setup import ClipPoints, Person, clip_points, frame_pictures, known_person
+from dvp_core.tracking.setup import KnownClip, clip_points, frame_pictures, known_person
 from dvp_core.tracking.states import FrameState, Layout
 
 UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
@@ -88,12 +88,9 @@ def track(
         torch_device(batches.device)
     points = clip_points(landmarks)
     table = _table_of(landmarks, model, table)
-    if table is None:
-        # Points that were never measured on the model leave its depth open, and tiles on a wrong depth turn wrongly.
-        options = replace(options, texture=None)
     person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)
-    curves = _tracked(source, landmarks, points, person, options, cuts, batches, progress)
-    return _take(source, landmarks, points, model, person, curves, options, cuts)
+    clip = KnownClip(source, landmarks, points, person, cuts)
+    return _take(clip, model, _tracked(clip, batches, progress), options.resolution_px)
 
 
 def _table_of(landmarks: LandmarkTrack, model: FaceModel, given: DetectorTable | None) -> DetectorTable | None:
@@ -135,65 +132,47 @@ def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:
         )
 
 
-def _tracked(
-    source: FrameSource,
-    landmarks: LandmarkTrack,
-    points: ClipPoints,
-    person: Person,
-    options: TrackOptions,
-    cuts: Sequence[int],
-    batches: Batches | None,
-    progress: Progress,
-) -> Curves:
+def _tracked(clip: KnownClip, batches: Batches | None, progress: Progress) -> Curves:
     """Fit every frame that shows a face; bridge the others."""
     if batches is None:
-        fitted, sights = follow(source, landmarks, points, person, options, cuts, progress)
+        fitted, sights = follow(clip, progress)
     else:
         from dvp_core.tracking.batched.conductor import follow_in_batches  # loads torch
 
-        fitted, sights = follow_in_batches(source, landmarks, points, person, options, cuts, batches, progress)
-    is_open = (openings(points.ibug_px) > CLOSED) & landmarks.is_detected[:, None]
-    frame_count, seen = source.clip.frame_count, sorted(sights)
-    gaze, gaze_sigma = np.zeros((frame_count, 2, 2)), np.full((frame_count, 2, 2), UNSEEN_SIGMA)
+        fitted, sights = follow_in_batches(clip, batches, progress)
+    is_open = (openings(clip.points.ibug_px) > CLOSED) & clip.landmarks.is_detected[:, None]
+    gaze, gaze_sigma = np.zeros((clip.frame_count, 2, 2)), np.full((clip.frame_count, 2, 2), UNSEEN_SIGMA)
+    seen = sorted(sights)
     gaze[seen], gaze_sigma[seen] = gaze_of_frames(
-        eye_pair(person.face), [sights[index] for index in seen], is_open[seen]
+        eye_pair(clip.person.face), [sights[index] for index in seen], is_open[seen]
     )
     gaze_sigma[~is_open] = UNSEEN_SIGMA
-    return _curves(fitted, _bridged_eyes(gaze, is_open, cuts), gaze_sigma, cuts)
+    return _curves(fitted, _bridged_eyes(gaze, is_open, clip.cuts), gaze_sigma, clip.cuts)
 
 
-def follow(
-    source: FrameSource,
-    landmarks: LandmarkTrack,
-    points: ClipPoints,
-    person: Person,
-    options: TrackOptions,
-    cuts: Sequence[int],
-    progress: Progress,
-) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
+def follow(clip: KnownClip, progress: Progress) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
     """Fit one frame after the other; return them and what is seen of their eyes, by index."""
-    frame_count = source.clip.frame_count
+    person, landmarks, problem = clip.person, clip.landmarks, clip.person.problem
     fitted: dict[int, FittedFrame] = {}
     sights: dict[int, EyeSight] = {}
     eyes, lids_px, irises_px = eye_pair(person.face), lid_lines(landmarks), iris_points(landmarks)
     before: FrameState | None = None
     light = person.light
-    for index, plate in enumerate(source.iterate()):
-        progress("frames", index, frame_count)
-        if index in cuts:
+    for index, plate in enumerate(clip.source.iterate()):
+        progress("frames", index, clip.frame_count)
+        if index in clip.cuts:
             before, light = None, person.light
         if not landmarks.is_detected[index]:
             before = None
             continue
-        frame = points.frame(index)
-        pictures = frame_pictures(plate, frame, options) if options.photometric else None
-        result = fit_frame(person.problem, frame, pictures, before=before, light=light)
+        frame = clip.points.frame(index)
+        looks = problem.photometric
+        pictures = None if looks is None else frame_pictures(plate, frame, looks, problem.texture)
+        result = fit_frame(problem, frame, pictures, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
         detected_px = None if irises_px is None else irises_px[index]
-        sights[index] = sight_of_eyes(
-            plate, eyes, result.state, lids_px[index], person.problem.camera, irises_px=detected_px
-        )
-    progress("frames", frame_count, frame_count)
+        sights[index] = sight_of_eyes(plate, eyes, result.state, lids_px[index], problem.camera, irises_px=detected_px)
+    progress("frames", clip.frame_count, clip.frame_count)
     return fitted, sights
 
 
@@ -234,23 +213,15 @@ def _curves(fitted: dict[int, FittedFrame], gaze: np.ndarray, gaze_sigma: np.nda
     )
 
 
-def _take(
-    source: FrameSource,
-    landmarks: LandmarkTrack,
-    points: ClipPoints,
-    model: FaceModel,
-    person: Person,
-    curves: Curves,
-    options: TrackOptions,
-    cuts: Sequence[int],
-) -> Take:
+def _take(known: KnownClip, model: FaceModel, curves: Curves, resolution_px: int) -> Take:
+    clip, person, is_detected = known.source.clip, known.person, known.landmarks.is_detected
     measured = _measured(curves)
     is_carried = not model.id.lower().startswith(LICENCE_FORBIDS_CARRYING)
     return Take(
-        subject=source.clip.file_name.rsplit(".", 1)[0],
-        clip=source.clip,
+        subject=clip.file_name.rsplit(".", 1)[0],
+        clip=clip,
         camera=person.problem.camera,
-        crop=framed(source.clip, points.ibug_px[landmarks.is_detected], options.resolution_px),
+        crop=framed(clip, known.points.ibug_px[is_detected], resolution_px),
         face=with_compact_face(person.face) if is_carried else None,
         face_model_id=model.id,
         face_model_sha256=model.sha256,
@@ -262,11 +233,11 @@ def _take(
         expression=measured.expression,
         gaze_rad=measured.gaze_rad,
         illumination_sh=curves.illumination_sh.astype(np.float32),
-        is_tracked=landmarks.is_detected.copy(),
+        is_tracked=is_detected.copy(),
         landmark_error_px=curves.landmark_error_px.astype(np.float32),
         photometric_error=curves.photometric_error.astype(np.float32),
         measured=measured,
-        shot_starts=tuple(source.clip.start_frame + int(cut) for cut in cuts),
+        shot_starts=tuple(clip.start_frame + int(cut) for cut in known.cuts),
     )
 
 

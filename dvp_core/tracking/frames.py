@@ -13,7 +13,7 @@ from dvp_core.tracking.appearance import PersonAppearance, SkinPatch
 from dvp_core.tracking.evidence import FramePoints, Rig, point_terms
 from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.light import estimated_light
-from dvp_core.tracking.options import PhotometricOptions
+from dvp_core.tracking.options import PhotometricOptions, TextureOptions
 from dvp_core.tracking.picture import Picture
 from dvp_core.tracking.skin_bundle import KnownTiles
 from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
@@ -64,6 +64,11 @@ class FrameProblem:
     skin: SurfacePoints | None
     photometric: PhotometricOptions | None
     known: KnownTiles | None = None
+
+    @property
+    def texture(self) -> TextureOptions | None:
+        """How the skin's pattern is read, None where it is not used."""
+        return None if self.known is None else self.known.options
 
 
 @dataclass(frozen=True)

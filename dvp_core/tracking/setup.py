@@ -31,7 +31,7 @@ from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
 from dvp_core.tracking.frames import FramePictures, FrameProblem, fit_frame
 from dvp_core.tracking.key_frames import well_spread_frames
-from dvp_core.tracking.options import TrackOptions
+from dvp_core.tracking.options import PhotometricOptions, TextureOptions, TrackOptions
 from dvp_core.tracking.outline import OutlineFinder, outline_finder
 from dvp_core.tracking.picture import window_of_plate
 from dvp_core.tracking.skin_bundle import KeyPictures, KnownTiles, fit_skin_bundle
@@ -87,6 +87,30 @@ class Person:
     light: np.ndarray
 
 
+@dataclass(frozen=True)
+class KnownClip:
+    """A clip whose person is known, ready to be followed frame by frame.
+
+    Attributes:
+        source: The pictures.
+        landmarks: The detector's points.
+        points: The same, sorted.
+        person: What the key frames told.
+        cuts: Indices of the frames that begin a new shot.
+    """
+
+    source: FrameSource
+    landmarks: LandmarkTrack
+    points: ClipPoints
+    person: Person
+    cuts: Sequence[int] = ()
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the clip."""
+        return self.source.clip.frame_count
+
+
 def clip_points(track: LandmarkTrack) -> ClipPoints:
     """Return a detector's points sorted into iBUG's 68 and the rest."""
     ibug = ibug_points(track)
@@ -128,16 +152,18 @@ def known_person(
     camera = Camera.centered(usual_px, clip.width_px, clip.height_px)
     keys = well_spread_frames(points.ibug_px, is_detected, options.key_frame_count)
     key_points = [points.frame(int(key)) for key in keys]
-    pictures = _key_pictures(source, keys, key_points, options, progress)
+    # Points that were never measured on the model leave its depth open, and tiles on a wrong depth turn wrongly.
+    texture = None if table is None else options.texture
+    pictures = _key_pictures(source, keys, key_points, options.photometric, texture, progress)
     points_problem, bundle = _fitted_bundle(model, key_points, camera, options, progress, table)
     known = None
-    if options.texture is not None and pictures is not None:
+    if texture is not None and pictures is not None:
         bundle, known = fit_skin_bundle(
             points_problem,
             bundle,
             model,
             pictures,
-            options.texture,
+            texture,
             has_focal=options.focal_px is None,
             progress=progress,
         )
@@ -219,15 +245,20 @@ def _baked_outline(rig: Rig, bundle: Bundle) -> OutlineFinder | None:
 
 
 def _key_pictures(
-    source: FrameSource, keys: np.ndarray, points: Sequence[FramePoints], options: TrackOptions, progress: Progress
+    source: FrameSource,
+    keys: np.ndarray,
+    points: Sequence[FramePoints],
+    photometric: PhotometricOptions | None,
+    texture: TextureOptions | None,
+    progress: Progress,
 ) -> KeyPictures | None:
     """Return the key frames' pictures, None where neither colours nor patterns are used."""
-    if options.photometric is None:
+    if photometric is None:
         return None
     seen: list[FramePictures] = []
     for number, (key, frame) in enumerate(zip(keys, points, strict=True)):
         progress("key frames", number, len(keys))
-        seen.append(frame_pictures(source.read(int(key)), frame, options))
+        seen.append(frame_pictures(source.read(int(key)), frame, photometric, texture))
     progress("key frames", len(keys), len(keys))
     return KeyPictures([each.colours for each in seen], [each.texture for each in seen if each.texture is not None])
 
@@ -246,13 +277,14 @@ def _sharpened(
     return estimated_appearance(problem.face, moved, pictures.pictures, problem.camera)
 
 
-def frame_pictures(plate: np.ndarray, points: FramePoints, options: TrackOptions) -> FramePictures:
-    """Return the part of a plate around a frame's points, shrunk for the colour term, and its pattern."""
-    assert options.photometric is not None
-    colours = window_of_plate(plate, points.ibug_px, across_px=options.photometric.across_px)
-    if options.texture is None:
+def frame_pictures(
+    plate: np.ndarray, points: FramePoints, photometric: PhotometricOptions, texture: TextureOptions | None
+) -> FramePictures:
+    """Return the part of a plate around a frame's points, shrunk for the colour term, and its pattern where asked."""
+    colours = window_of_plate(plate, points.ibug_px, across_px=photometric.across_px)
+    if texture is None:
         return FramePictures(colours, None)
-    return FramePictures(colours, texture_of_plate(plate, points.ibug_px, across_px=options.texture.across_px))
+    return FramePictures(colours, texture_of_plate(plate, points.ibug_px, across_px=texture.across_px))
 
 
 def _frame_problem(

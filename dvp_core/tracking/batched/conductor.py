@@ -10,9 +10,7 @@ import numpy as np
 import torch
 
 from dvp_core.data.camera import Camera
-from dvp_core.data.clip import FrameSource
 from dvp_core.data.landmark_definitions import iris_points, lid_lines
-from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
 from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
@@ -23,9 +21,8 @@ from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.batched.states import FrameStates, frames_of
 from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame
-from dvp_core.tracking.options import TrackOptions
 from dvp_core.tracking.picture import PlateCut, cut_of_plate
-from dvp_core.tracking.setup import ClipPoints, Person
+from dvp_core.tracking.setup import ClipPoints, KnownClip
 from dvp_core.tracking.states import FrameState
 
 EYE_MARGIN_PX = 4
@@ -83,63 +80,51 @@ class _Shots:
 
 
 def follow_in_batches(
-    source: FrameSource,
-    landmarks: LandmarkTrack,
-    points: ClipPoints,
-    person: Person,
-    options: TrackOptions,
-    cuts: Sequence[int],
-    batches: Batches,
-    progress: Progress,
+    clip: KnownClip, batches: Batches, progress: Progress
 ) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
     """Return every frame that shows a face, fitted, and what is seen of its eyes.
 
     Args:
-        source: The clip's pictures.
-        landmarks: The detector's points.
-        points: The same, sorted.
-        person: What the key frames told.
-        options: How to track.
-        cuts: Indices of the frames that begin a new shot.
+        clip: The clip, its person known.
         batches: Where, and how many at a time.
         progress: Told of "frames".
 
     Raises:
         DataError: The device is not there.
     """
+    person = clip.person
     device, dtype = torch_device(batches.device), torch_type(batches.precision)
     problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
-    shots = _shots(landmarks.is_detected, cuts)
+    shots = _shots(clip.landmarks.is_detected, clip.cuts)
     fitted: dict[int, FittedFrame] = {}
     sights: dict[int, EyeSight] = {}
     eyes = eye_pair(person.face)
     before, light = None, problem.fresh_light
     with torch.inference_mode():
-        for seen in _one_ahead(_in_batches(_seen_frames(source, landmarks, points, options), batches.frame_count)):
-            progress("frames", seen[0].index, source.clip.frame_count)
-            batch = _batch(seen, points, shots, problem, before, light)
+        for seen in _one_ahead(_in_batches(_seen_frames(clip), batches.frame_count)):
+            progress("frames", seen[0].index, clip.frame_count)
+            batch = _batch(seen, clip.points, shots, problem, before, light)
             result = fit_batch(problem, batch)
             before, light = result.states.frame(-1), result.lights[-1]
             for frame, found in zip(seen, _fitted_frames(result), strict=True):
                 fitted[frame.index] = found
                 sights[frame.index] = frame.eyes.sight(eyes, found.state, person.problem.camera)
-    progress("frames", source.clip.frame_count, source.clip.frame_count)
+    progress("frames", clip.frame_count, clip.frame_count)
     return fitted, sights
 
 
-def _seen_frames(
-    source: FrameSource, landmarks: LandmarkTrack, points: ClipPoints, options: TrackOptions
-) -> Iterator[_Seen]:
+def _seen_frames(clip: KnownClip) -> Iterator[_Seen]:
+    landmarks, problem = clip.landmarks, clip.person.problem
     irises_px, lids_px = iris_points(landmarks), lid_lines(landmarks)
-    for index, plate in enumerate(source.iterate()):
+    for index, plate in enumerate(clip.source.iterate()):
         if not landmarks.is_detected[index]:
             continue
-        ibug_px = points.ibug_px[index]
+        ibug_px = clip.points.ibug_px[index]
         cut = texture = None
-        if options.photometric is not None:
-            cut = cut_of_plate(plate, ibug_px, across_px=options.photometric.across_px)
-            if options.texture is not None:
-                texture = cut_of_plate(plate, ibug_px, across_px=options.texture.across_px)
+        if problem.photometric is not None:
+            cut = cut_of_plate(plate, ibug_px, across_px=problem.photometric.across_px)
+            if problem.texture is not None:
+                texture = cut_of_plate(plate, ibug_px, across_px=problem.texture.across_px)
         eyes = _eye_cut(plate, lids_px[index], None if irises_px is None else irises_px[index])
         yield _Seen(index, cut, texture, eyes)
 

@@ -43,6 +43,7 @@ from dvp_core.tracking.texture import Texture, texture_of_plate
 from dvp_core.tracking.tile_tracks import track_tiles
 from dvp_core.tracking.tiles import see_tiles
 from dvp_core.video import open_clip
+from tests.tracking.stage import FOCAL_PX, made_up_table, performance, staged, with_dense_points
 
 FRAME_COUNT, UNSEEN, CUT = 32, (8, 9), 20
 IN_BATCHES = Batches(device="cpu", frame_count=11)
@@ -173,10 +174,12 @@ class KnownActor:
 
 @pytest.fixture(scope="module")
 def known_actor() -> KnownActor:
-    source, landmarks = open_clip(actor_clip_path()), actor_points()
-    points = clip_points(landmarks)
-    options = TrackOptions(key_frame_count=3, focal_px=500.0)
-    person = known_person(source, points, landmarks.is_detected, built_in_face(), options, no_progress, table=None)
+    # Tiles are followed under a detector with a table alone.
+    turns = np.stack([np.linspace(-18, 18, 9), np.linspace(5, -5, 9), np.zeros(9)], axis=1)
+    stage = with_dense_points(staged(performance(turns)))
+    source, landmarks, points = stage.source, stage.landmarks, clip_points(stage.landmarks)
+    options, table = TrackOptions(key_frame_count=5, focal_px=FOCAL_PX), made_up_table()
+    person = known_person(source, points, landmarks.is_detected, built_in_face(), options, no_progress, table=table)
     frames = [points.frame(index) for index in range(5)]
     plates = [source.read(index) for index in range(5)]
     seen = list(zip(plates, frames, strict=True))
