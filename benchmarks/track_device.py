@@ -19,7 +19,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,7 +43,7 @@ from dvp_core.tracking import TrackOptions
 from dvp_core.tracking.batched import Batches
 from dvp_core.tracking.batched.conductor import follow_in_batches
 from dvp_core.tracking.batched.device import torch_device
-from dvp_core.tracking.conductor import follow
+from dvp_core.tracking.following import FollowedFrame, follow
 from dvp_core.tracking.frames import FittedFrame
 from dvp_core.tracking.setup import KnownClip, clip_points, known_person
 from dvp_core.video import open_clip
@@ -58,6 +58,11 @@ def known_clip(source: FrameSource, landmarks: LandmarkTrack, model: FaceModel) 
     table = None if landmarks.point_count == 68 else detector_table(model)
     person = known_person(source, points, landmarks.is_detected, model, TrackOptions(), no_progress, table=table)
     return KnownClip(source, landmarks, points, person)
+
+
+def fitted_frames(followed: Iterable[FollowedFrame]) -> Fitted:
+    """Follow a clip to its end; return its frames by index."""
+    return {frame.index: frame.fitted for frame in followed}
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def solver_ms_per_frame(clip: KnownClip, batches: Batches) -> float:
 
     conductor.fit_batch = watched
     try:
-        fitted, _ = follow_in_batches(clip, batches, no_progress)
+        fitted = fitted_frames(follow_in_batches(clip, batches, no_progress))
     finally:
         conductor.fit_batch = whole
     return round(1000 * sum(spent_s) / len(fitted), 3)
@@ -185,9 +190,9 @@ def main() -> None:
     hardware = _hardware(Batches(device=arguments.device))
     clip = known_clip(source, landmarks, _model(arguments.face_model))
     kinds = {f"batches of {n}": Batches(arguments.device, n, arguments.precision) for n in arguments.batch}
-    ways: dict[str, Callable[[], Fitted]] = {"one by one": lambda: follow(clip, no_progress)[0]}
+    ways: dict[str, Callable[[], Fitted]] = {"one by one": lambda: fitted_frames(follow(clip, no_progress))}
     ways |= {
-        name: lambda batches=batches: follow_in_batches(clip, batches, no_progress)[0]
+        name: lambda batches=batches: fitted_frames(follow_in_batches(clip, batches, no_progress))
         for name, batches in kinds.items()
     }
     timings = timed(ways, arguments.rounds)

@@ -18,11 +18,12 @@ def bridged(values: np.ndarray, is_seen: np.ndarray, cuts: Sequence[int] = ()) -
         cuts: Indices of the frames that begin a new shot.
     """
     time = np.arange(len(values))
-    flat = values.reshape(len(values), -1)
-    filled = np.zeros(flat.shape)
+    filled = values.copy()
+    flat = filled.reshape(len(values), -1)
     for start, stop in zip([0, *cuts], [*cuts, len(values)], strict=True):
         seen = time[is_seen & (time >= start) & (time < stop)]
         seen = seen if seen.size else time[is_seen]
-        shot = time[start:stop]
-        filled[start:stop] = np.stack([np.interp(shot, seen, column[seen]) for column in flat.T], axis=1)
-    return filled.reshape(values.shape)
+        gaps = time[start:stop][~is_seen[start:stop]]
+        for column in flat.T:
+            column[gaps] = np.interp(gaps, seen, column[seen])
+    return filled

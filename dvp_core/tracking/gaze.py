@@ -1,8 +1,8 @@
 """Where each eye looks, and how surely: the iris is looked for in the picture of the eyeball between the lids.
 
 Both eyes look nearly the same way; where one of them is hidden, the other tells. The eyes' constant error against each
-other (an eyeball's place is known to a millimetre, which is four degrees) is found from the whole clip. A closed eye is
-no matter of this file's.
+other (an eyeball's place is known to a millimetre, which is four degrees) is found before, from some frames spread over
+the clip, so that no frame has to wait for the clip's end. A closed eye is no matter of this file's.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ class IrisLook:
     channel: np.ndarray
 
 
+@dataclass(frozen=True)
+class KnownEyes:
+    """What stays the same about a clip's eyes: how its irises look, and where they stand at zero gaze (2, 2)."""
+
+    look: IrisLook
+    rest_rad: np.ndarray
+
+
 def openings(ibug_px: np.ndarray) -> np.ndarray:
     """Return (F, 2): height over width of the left and the right eye's opening, from iBUG's points (F, 68, 2)."""
     eyes = ibug_px[:, EYES_68]
@@ -54,27 +62,33 @@ def openings(ibug_px: np.ndarray) -> np.ndarray:
     return height / np.maximum(width, 1e-6)
 
 
-def gaze_of_frames(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return gaze (F, 2, 2) and its standard deviations (F, 2, 2), radians.
-
-    Left eye first, yaw to +X and pitch up, in head space.
+def telling_frames(is_open: np.ndarray) -> np.ndarray:
+    """Return the numbers of up to `SAMPLED_FRAMES` frames by which a clip's eyes are known, ascending.
 
     Args:
-        eyes: The person's eyeballs.
-        sights: What F frames show of them.
-        is_open: (F, 2) bool; the clip's constants are found from frames with both eyes open.
+        is_open: (F, 2) bool; frames with both eyes open are chosen, spread over the clip.
     """
-    look = iris_look(eyes, sights, is_open)
-    chosen = _spread_choice(is_open.all(axis=1))
-    rest = np.zeros((2, 2))
-    if len(chosen):
-        rest = _rest_of_clip(_energy([sights[frame] for frame in chosen], look))
-    gaze, sigma = np.zeros((len(sights), 2, 2)), np.zeros((len(sights), 2, 2))
-    for start in range(0, len(sights), FRAMES_AT_ONCE):
-        part = slice(start, start + FRAMES_AT_ONCE)
-        energy = _energy(sights[part], look)
-        gaze[part], sigma[part] = believed_gaze(energy, rest, DIFFERENCES_RAD[-1])
-    return gaze, sigma
+    usable = np.flatnonzero(is_open.all(axis=1))
+    return usable[np.unique(np.linspace(0, len(usable) - 1, SAMPLED_FRAMES).astype(int))] if len(usable) else usable
+
+
+def known_eyes(eyes: EyePair, sights: Sequence[EyeSight]) -> KnownEyes:
+    """Return what stays the same about a clip's eyes, from some frames in which both are open; there may be none."""
+    look = iris_look(eyes, sights)
+    return KnownEyes(look, _rest_of_clip(_energy(sights, look)) if len(sights) else np.zeros((2, 2)))
+
+
+def gaze_of_frames(known: KnownEyes, sights: Sequence[EyeSight]) -> tuple[np.ndarray, np.ndarray]:
+    """Return gaze (F, 2, 2) and its standard deviations (F, 2, 2), radians.
+
+    Left eye first, yaw to +X and pitch up, in head space. Each frame is looked at by itself; the energies of F frames
+    are in memory at a time, 40 kB a frame and more, so a clip is given in groups of about `FRAMES_AT_ONCE`.
+
+    Args:
+        known: What stays the same about the clip's eyes.
+        sights: What F frames show of them.
+    """
+    return believed_gaze(_energy(sights, known.look), known.rest_rad, DIFFERENCES_RAD[-1])
 
 
 def _energy(sights: Sequence[EyeSight], look: IrisLook) -> np.ndarray:
@@ -86,24 +100,19 @@ def _energy(sights: Sequence[EyeSight], look: IrisLook) -> np.ndarray:
     return energies(sights, look.discs, look.channel) + np.nan_to_num(by_detector)
 
 
-def iris_look(eyes: EyePair, sights: Sequence[EyeSight], is_open: np.ndarray) -> IrisLook:
+def iris_look(eyes: EyePair, sights: Sequence[EyeSight]) -> IrisLook:
     """Return the size of a clip's irises and the channel that shows them, by the evidence of some open frames."""
     usual = float((eyes.iris_radii / eyes.radii).mean())
-    chosen = [sights[frame] for frame in _spread_choice(is_open.all(axis=1))]
-    if not chosen:
+    if not sights:
         return IrisLook(discs_of(float(np.arcsin(usual))), CHANNELS[1])
     plain = discs_of(float(np.arcsin(min(1.1 * usual, 0.6))))
-    channel = max(CHANNELS, key=lambda channel: evidence(energies(chosen, plain, channel)))
-    found = [discs_of(float(np.arcsin(min(size * usual, 0.9)))) for size in IRIS_SIZES]
+    channel = max(CHANNELS, key=lambda channel: evidence(energies(sights, plain, channel)))
+    angles = np.arcsin(np.minimum(IRIS_SIZES * usual, 0.9))
     belief = -0.5 * (np.log(IRIS_SIZES) / IRIS_SIZE_SPREAD) ** 2
-    belief += [LOOKS_OF_A_CLIP * evidence(energies(chosen, discs, channel)) for discs in found]
-    return IrisLook(found[int(np.argmax(belief))], channel)
-
-
-def _spread_choice(is_usable: np.ndarray) -> np.ndarray:
-    """Return up to `SAMPLED_FRAMES` numbers of usable frames, spread over the clip."""
-    usable = np.flatnonzero(is_usable)
-    return usable[np.unique(np.linspace(0, len(usable) - 1, SAMPLED_FRAMES).astype(int))] if len(usable) else usable
+    # Masks of one size take 30 MB: one size after the other.
+    belief += [LOOKS_OF_A_CLIP * evidence(energies(sights, discs_of(float(angle)), channel)) for angle in angles]
+    # The mean over all sizes: between two that are believed alike, the likelier one would be a toss of a coin.
+    return IrisLook(discs_of(float(np.average(angles, weights=np.exp(belief - belief.max())))), channel)
 
 
 def _rest_of_clip(energy: np.ndarray) -> np.ndarray:

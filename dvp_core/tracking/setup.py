@@ -18,6 +18,8 @@ from dvp_core.data.landmark_definitions import (
     MEDIAPIPE_OF_68,
     MEDIAPIPE_OUTLINE,
     ibug_points,
+    iris_points,
+    lid_lines,
 )
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress
@@ -41,31 +43,44 @@ from dvp_core.tracking.surface import landmark_points, vertex_points
 from dvp_core.tracking.terms.temporal import Motion
 from dvp_core.tracking.texture import texture_of_plate
 
+# MediaPipe's points that are none of iBUG's 68, no iris and no outline.
+BEYOND_68 = np.setdiff1d(
+    np.arange(478), np.concatenate([MEDIAPIPE_OF_68.ravel(), MEDIAPIPE_OUTLINE, MEDIAPIPE_IRISES.ravel()])
+)
+
 
 @dataclass(frozen=True)
 class ClipPoints:
-    """A detector's points as the tracker uses them.
+    """A detector's points as the tracker uses them, sorted frame by frame as they are asked for.
 
     Attributes:
+        track: As the detector gave them.
         ibug_px: (F, 68, 2).
-        dense_px: (F, D, 2) points beyond the 68, without irises and outline.
-        confidence: (F, 68).
         eye_distance_px: Median distance of the outer eye corners where the face is turned least away.
-        detector_px: (F, 478, 2) all points of a dense detector.
     """
 
+    track: LandmarkTrack
     ibug_px: np.ndarray
-    dense_px: np.ndarray
-    confidence: np.ndarray
     eye_distance_px: float
-    detector_px: np.ndarray | None = None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether there are more than iBUG's 68."""
+        return self.track.point_count > 68
 
     def frame(self, index: int) -> FramePoints:
-        """Return one frame's points."""
-        everything = None if self.detector_px is None else self.detector_px[index]
-        return FramePoints(
-            self.ibug_px[index], self.dense_px[index], self.eye_distance_px, self.confidence[index], everything
-        )
+        """Return one frame's points: iBUG's 68, those beyond them without irises and outline, and all as they came."""
+        points_px, sure = self.track.points_px[index], self.track.confidence[index]
+        if not self.is_dense:
+            return FramePoints(self.ibug_px[index], points_px[:0], self.eye_distance_px, sure)
+        sure = sure[MEDIAPIPE_OF_68].min(axis=1)
+        return FramePoints(self.ibug_px[index], points_px[BEYOND_68], self.eye_distance_px, sure, points_px)
+
+    def eyes(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return one frame's lids (2, 2, 9, 2), see `lid_lines`, and irises (2, 2), None where there are none."""
+        frame = self.track.part(index, index + 1)
+        irises_px = iris_points(frame)
+        return lid_lines(frame)[0], None if irises_px is None else irises_px[0]
 
 
 @dataclass(frozen=True)
@@ -114,16 +129,9 @@ class KnownClip:
 def clip_points(track: LandmarkTrack) -> ClipPoints:
     """Return a detector's points sorted into iBUG's 68 and the rest."""
     ibug = ibug_points(track)
-    if track.point_count == 68:
-        dense, confidence = np.zeros((track.frame_count, 0, 2)), track.confidence
-    else:
-        taken = np.concatenate([MEDIAPIPE_OF_68.ravel(), MEDIAPIPE_OUTLINE, MEDIAPIPE_IRISES.ravel()])
-        dense = track.points_px[:, np.setdiff1d(np.arange(track.point_count), taken)]
-        confidence = track.confidence[:, MEDIAPIPE_OF_68].min(axis=2)
-    corners = ibug[track.is_detected][:, [EYES_68[0, 3], EYES_68[1, 0]]]
+    corners = ibug[:, [EYES_68[0, 3], EYES_68[1, 0]]][track.is_detected]
     distance = float(np.percentile(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1), 75))
-    everything = None if track.point_count == 68 else track.points_px
-    return ClipPoints(ibug, dense, confidence, distance, everything)
+    return ClipPoints(track, ibug, distance)
 
 
 def known_person(
@@ -175,7 +183,7 @@ def known_person(
         ibug=rig.ibug.baked(bundle.shared.identity),
         dense=rig.dense.baked(bundle.shared.identity),
         detector=None if rig.detector is None else rig.detector.baked(bundle.shared.identity),
-        outline=_baked_outline(rig, bundle) if points.dense_px.shape[1] == 0 else None,
+        outline=None if points.is_dense else _baked_outline(rig, bundle),
     )
     appearance = estimated_appearance(face, bundle.frames, pictures.pictures, camera) if pictures else None
     problem = _frame_problem(rig, camera, face, appearance, known, options, clip.fps)

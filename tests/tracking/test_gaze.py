@@ -15,7 +15,7 @@ from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
 from dvp_core.maths.projection import project, rays
 from dvp_core.maths.rotations import gaze_rotation, matrix_from_quaternion_wxyz, matrix_from_rotation_vector
 from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
-from dvp_core.tracking.gaze import CLOSED, VERGENCE_RAD, gaze_of_frames, openings
+from dvp_core.tracking.gaze import CLOSED, VERGENCE_RAD, gaze_of_frames, known_eyes, openings, telling_frames
 from dvp_core.tracking.states import FrameState
 from dvp_core.video import open_clip
 
@@ -85,13 +85,19 @@ def gazes() -> np.ndarray:
     return np.radians(GAZES_DEG)[:, None] + VERGENCE
 
 
+def found_gaze(eyes: EyePair, sights: list[EyeSight], is_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return gaze and deviations of a whole clip's sights."""
+    known = known_eyes(eyes, [sights[frame] for frame in telling_frames(is_open)])
+    return gaze_of_frames(known, sights)
+
+
 def all_open(count: int) -> np.ndarray:
     return np.ones((count, 2), dtype=bool)
 
 
 @pytest.mark.parametrize("iris", [(60, 75, 90), (70, 45, 30), (130, 155, 185)])
 def test_drawn_irises_are_found_whatever_their_colour(iris):
-    found, sigma = gaze_of_frames(EYES, seen_gazes(gazes(), iris=iris), all_open(len(GAZES_DEG)))
+    found, sigma = found_gaze(EYES, seen_gazes(gazes(), iris=iris), all_open(len(GAZES_DEG)))
     away_deg = np.degrees(np.abs(found - gazes()))
     assert away_deg[..., 0].max() < 2.5
     assert away_deg[..., 1].max() < 4.0
@@ -99,14 +105,14 @@ def test_drawn_irises_are_found_whatever_their_colour(iris):
 
 
 def test_narrow_lids_make_the_gaze_less_sure():
-    _, wide = gaze_of_frames(EYES, seen_gazes(gazes()), all_open(len(GAZES_DEG)))
-    _, narrow = gaze_of_frames(EYES, seen_gazes(gazes(), half_height=0.0025), all_open(len(GAZES_DEG)))
+    _, wide = found_gaze(EYES, seen_gazes(gazes()), all_open(len(GAZES_DEG)))
+    _, narrow = found_gaze(EYES, seen_gazes(gazes(), half_height=0.0025), all_open(len(GAZES_DEG)))
     assert (np.median(narrow, axis=(0, 1)) > 1.3 * np.median(wide, axis=(0, 1))).all()
 
 
 def test_a_hidden_eye_follows_the_other_one():
     truth = gazes()
-    found, sigma = gaze_of_frames(EYES, seen_gazes(truth, seen=(0,)), all_open(len(truth)))
+    found, sigma = found_gaze(EYES, seen_gazes(truth, seen=(0,)), all_open(len(truth)))
     assert np.degrees(np.abs(found - truth)[..., 0]).max() < 5.0
     assert (sigma[:, 1] > sigma[:, 0]).all()
 
@@ -124,21 +130,21 @@ def test_where_the_picture_shows_nothing_the_detector_is_believed():
         sight = sight_of_eyes(plate, EYES, state, lids_of(state), CAMERA, irises_px=irises_px)
         assert sight.irises_rad == pytest.approx(gaze, abs=1e-6)
         sights.append(sight)
-    found, sigma = gaze_of_frames(EYES, sights, all_open(len(truth)))
+    found, sigma = found_gaze(EYES, sights, all_open(len(truth)))
     assert np.degrees(np.abs(found - truth)).max() < 6.0  # drawn a little towards what eyes usually do
     assert np.degrees(sigma).min() > 3.0
 
 
 def test_eyeballs_that_stand_too_far_out_do_not_make_a_squint():
     outside = replace(EYES, centers=EYES.centers * [1.04, 1.0, 1.0])  # 1.2 mm, six degrees
-    found, _ = gaze_of_frames(outside, seen_gazes(gazes(), eyes=outside), all_open(len(GAZES_DEG)))
+    found, _ = found_gaze(outside, seen_gazes(gazes(), eyes=outside), all_open(len(GAZES_DEG)))
     apart_deg = np.degrees(found[:, 0, 0] - found[:, 1, 0])
     assert np.median(apart_deg) == pytest.approx(-np.degrees(VERGENCE_RAD), abs=1.5)
     assert np.degrees(np.abs(found - gazes())[..., 0]).max() < 3.0
 
 
 def test_a_clip_without_open_eyes_still_gives_numbers():
-    found, sigma = gaze_of_frames(EYES, seen_gazes(gazes()[:2]), np.zeros((2, 2), dtype=bool))
+    found, sigma = found_gaze(EYES, seen_gazes(gazes()[:2]), np.zeros((2, 2), dtype=bool))
     assert np.isfinite(found).all()
     assert np.isfinite(sigma).all()
 
@@ -172,7 +178,7 @@ def test_the_actor_looks_where_he_looks():
         for frame in frames
     ]
     is_open = (openings(ibug_points(points)) > CLOSED)[frames]
-    found, sigma = gaze_of_frames(eyes, sights, is_open)
+    found, sigma = found_gaze(eyes, sights, is_open)
     expected = truth.gaze_rad[frames]
     away = np.arccos(np.clip((_looks(found) * _looks(expected)).sum(axis=-1), -1, 1))
     assert np.degrees([away[:, side][is_open[:, side]].mean() for side in range(2)]).max() < 4.0

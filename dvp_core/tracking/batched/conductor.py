@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from dvp_core.data.camera import Camera
-from dvp_core.data.landmark_definitions import iris_points, lid_lines
 from dvp_core.data.progress import Progress
 from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
@@ -20,6 +19,7 @@ from dvp_core.tracking.batched.pattern import textures_of
 from dvp_core.tracking.batched.pictures import pictures_of
 from dvp_core.tracking.batched.states import FrameStates, frames_of
 from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
+from dvp_core.tracking.following import FollowedFrame, in_groups
 from dvp_core.tracking.frames import FittedFrame
 from dvp_core.tracking.picture import PlateCut, cut_of_plate
 from dvp_core.tracking.setup import ClipPoints, KnownClip
@@ -79,10 +79,8 @@ class _Shots:
     begins: np.ndarray
 
 
-def follow_in_batches(
-    clip: KnownClip, batches: Batches, progress: Progress
-) -> tuple[dict[int, FittedFrame], dict[int, EyeSight]]:
-    """Return every frame that shows a face, fitted, and what is seen of its eyes.
+def follow_in_batches(clip: KnownClip, batches: Batches, progress: Progress) -> Iterator[FollowedFrame]:
+    """Yield every frame that shows a face, fitted.
 
     Args:
         clip: The clip, its person known.
@@ -96,26 +94,22 @@ def follow_in_batches(
     device, dtype = torch_device(batches.device), torch_type(batches.precision)
     problem = batch_problem(person.problem, torch.as_tensor(person.light), device, dtype)
     shots = _shots(clip.landmarks.is_detected, clip.cuts)
-    fitted: dict[int, FittedFrame] = {}
-    sights: dict[int, EyeSight] = {}
     eyes = eye_pair(person.face)
     before, light = None, problem.fresh_light
-    with torch.inference_mode():
-        for seen in _one_ahead(_in_batches(_seen_frames(clip), batches.frame_count)):
-            progress("frames", seen[0].index, clip.frame_count)
-            batch = _batch(seen, clip.points, shots, problem, before, light)
-            result = fit_batch(problem, batch)
+    for seen in _one_ahead(in_groups(_seen_frames(clip), batches.frame_count)):
+        progress("frames", seen[0].index, clip.frame_count)
+        with torch.inference_mode():
+            result = fit_batch(problem, _batch(seen, clip.points, shots, problem, before, light))
             before, light = result.states.frame(-1), result.lights[-1]
-            for frame, found in zip(seen, _fitted_frames(result), strict=True):
-                fitted[frame.index] = found
-                sights[frame.index] = frame.eyes.sight(eyes, found.state, person.problem.camera)
+            fitted = _fitted_frames(result)
+        for frame, found in zip(seen, fitted, strict=True):
+            sight = frame.eyes.sight(eyes, found.state, person.problem.camera)
+            yield FollowedFrame(frame.index, found, sight)
     progress("frames", clip.frame_count, clip.frame_count)
-    return fitted, sights
 
 
 def _seen_frames(clip: KnownClip) -> Iterator[_Seen]:
     landmarks, problem = clip.landmarks, clip.person.problem
-    irises_px, lids_px = iris_points(landmarks), lid_lines(landmarks)
     for index, plate in enumerate(clip.source.iterate()):
         if not landmarks.is_detected[index]:
             continue
@@ -125,19 +119,7 @@ def _seen_frames(clip: KnownClip) -> Iterator[_Seen]:
             cut = cut_of_plate(plate, ibug_px, across_px=problem.photometric.across_px)
             if problem.texture is not None:
                 texture = cut_of_plate(plate, ibug_px, across_px=problem.texture.across_px)
-        eyes = _eye_cut(plate, lids_px[index], None if irises_px is None else irises_px[index])
-        yield _Seen(index, cut, texture, eyes)
-
-
-def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
-    batch: list[_Seen] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == count:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        yield _Seen(index, cut, texture, _eye_cut(plate, *clip.points.eyes(index)))
 
 
 def _one_ahead(batches: Iterator[list[_Seen]]) -> Iterator[list[_Seen]]:
