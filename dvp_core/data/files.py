@@ -7,7 +7,6 @@ No pickle anywhere: arrays are plain numpy `.npy` members of a zip.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import tempfile
@@ -128,16 +127,26 @@ def _write_archive(path: Path, arrays: Mapping[str, np.ndarray], header: Any) ->
         if header is not None:
             _add_member(archive, "header.json", canonical_json(header))
         for name in sorted(arrays):
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(arrays[name], order="C"), allow_pickle=False)
-            _add_member(archive, f"{name}.npy", buffer.getvalue())
+            _add_array(archive, f"{name}.npy", np.asarray(arrays[name], order="C"))
 
 
 def _add_member(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(_member(name), content)
+
+
+def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    """Write an array piece by piece: no second copy of it is made in memory."""
+    info = _member(name)
+    info.file_size = array.nbytes  # so that the archive knows beforehand whether it needs 64 bits
+    with archive.open(info, "w") as stream:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
-    archive.writestr(info, content)
+    return info
 
 
 def read_arrays(path: Path | str, *, limit_bytes: int = _ARCHIVE_LIMIT_BYTES) -> dict[str, np.ndarray]:

@@ -82,12 +82,14 @@ def write_landmarks(path: Path | str, track: LandmarkTrack) -> None:
 
     Depth, where the track has it, becomes the points' third column.
     """
-    columns = [track.points_px] if track.depth is None else [track.points_px, track.depth[..., None]]
-    points = np.concatenate(columns, axis=-1).astype(np.float32)
+    points = np.empty((*track.points_px.shape[:2], 2 if track.depth is None else 3), dtype=np.float32)
+    points[..., :2] = track.points_px
+    if track.depth is not None:
+        points[..., 2] = track.depth
     points[~track.is_detected] = np.nan
     arrays: dict[str, np.ndarray] = {
         f"landmarks{track.point_count}": points,
-        "confidence": track.confidence.astype(np.float32),
+        "confidence": track.confidence.astype(np.float32, copy=False),
     }
     if track.size_wh is not None:
         arrays["size_wh"] = np.array(track.size_wh, dtype=np.int64)

@@ -55,7 +55,8 @@ class MediaPipeDetector:
         the head as a part of the width, nearer is smaller.
         """
         clip = source.clip
-        points = np.zeros((clip.frame_count, POINT_COUNT, 3))
+        points_px = np.zeros((clip.frame_count, POINT_COUNT, 2))
+        depth = np.zeros((clip.frame_count, POINT_COUNT))
         faces_seen = np.zeros(clip.frame_count, dtype=np.int32)
         is_detected = np.zeros(clip.frame_count, dtype=bool)
         crowd = Crowd(clip.fps)
@@ -65,16 +66,17 @@ class MediaPipeDetector:
                 crowd, owners = crowd.followed([seen_face(face, plate) for face in faces], index)
                 faces_seen[index] = sum(owner is not None for owner in owners)
                 if self.face in owners:
-                    points[index], is_detected[index] = faces[owners.index(self.face)], True
+                    face = faces[owners.index(self.face)]
+                    points_px[index], depth[index], is_detected[index] = face[:, :2], face[:, 2], True
                 progress("landmarks", index + 1, clip.frame_count)
         confidence = np.repeat(is_detected.astype(np.float32)[:, None], POINT_COUNT, axis=1)
         return LandmarkTrack(
-            np.ascontiguousarray(points[..., :2]),
+            points_px,
             confidence,
             is_detected,
             (clip.width_px, clip.height_px),
             clip.fps,
-            points[..., 2].copy(),
+            depth,
             faces_seen,
         )
 

@@ -1,6 +1,7 @@
 import copy
 import io
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -26,6 +27,19 @@ def test_equal_content_gives_equal_bytes(tmp_path):
     files.write_arrays(tmp_path / "x.npz", {"a": np.ones(3), "b": np.zeros(2)})
     files.write_arrays(tmp_path / "y.npz", {"b": np.zeros(2), "a": np.ones(3)})
     assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "y.npz").read_bytes()
+
+
+def test_a_large_array_is_written_without_a_second_copy(tmp_path):
+    def peak_bytes(megabytes: int) -> int:
+        array = np.zeros((megabytes, 2**20), np.uint8)
+        tracemalloc.start()
+        try:
+            files.write_arrays(tmp_path / "a.npz", {"a": array})
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak_bytes(128) - peak_bytes(64) < 2**20
 
 
 def test_fortran_order_is_read(tmp_path):
