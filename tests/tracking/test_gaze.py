@@ -143,6 +143,26 @@ def test_eyeballs_that_stand_too_far_out_do_not_make_a_squint():
     assert np.degrees(np.abs(found - gazes())[..., 0]).max() < 3.0
 
 
+def test_a_frames_gaze_does_not_depend_on_the_frames_it_is_looked_at_with():
+    sights = seen_gazes(gazes())
+    known = known_eyes(EYES, sights)
+    together, sigma = gaze_of_frames(known, sights)
+    for number, sight in enumerate(sights):
+        alone, sigma_alone = gaze_of_frames(known, [sight])
+        assert alone[0] == pytest.approx(together[number], abs=1e-4)
+        assert sigma_alone[0] == pytest.approx(sigma[number], abs=1e-4)
+
+
+def test_eyes_are_known_by_a_few_open_frames_of_the_whole_clip():
+    is_open = np.ones((18_000, 2), dtype=bool)
+    is_open[::7, 1] = False
+    chosen = telling_frames(is_open)
+    assert 20 <= len(chosen) <= 24
+    assert is_open[chosen].all()
+    assert np.diff(chosen).max() < 18_000 / 20
+    assert len(telling_frames(np.zeros((9, 2), dtype=bool))) == 0
+
+
 def test_a_clip_without_open_eyes_still_gives_numbers():
     found, sigma = found_gaze(EYES, seen_gazes(gazes()[:2]), np.zeros((2, 2), dtype=bool))
     assert np.isfinite(found).all()
