@@ -36,6 +36,7 @@ class FramePoints:
         eye_distance_px: Distance of the outer eye corners over the clip: the unit of the detector's errors.
         confidence: (68,) 0..1.
         detector_px: (N, 2) all points of the detector, for one that was calibrated on the model.
+        detector_confidence: (N,) 0..1 of these; None: all are sure.
     """
 
     ibug_px: np.ndarray
@@ -43,6 +44,11 @@ class FramePoints:
     eye_distance_px: float
     confidence: np.ndarray
     detector_px: np.ndarray | None = None
+    detector_confidence: np.ndarray | None = None
+
+    def confidence_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Return how sure the detector is of points of these numbers, None for wholly."""
+        return None if self.detector_confidence is None else self.detector_confidence[numbers]
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,9 @@ def point_terms(
     opening_px = unit_px * rig.options.opening_factor * doubt[OPENING_PAIRS].max(axis=1)
     openings = opening_residual(seen, OPENING_PAIRS, points.ibug_px, opening_px)
     if rig.detector is not None and points.detector_px is not None:
-        return [_calibrated_term(rig.detector, points.detector_px, state, shared, camera, layout), openings]
+        whitening = rig.detector.whitening_of(points.confidence_of(rig.detector.numbers))
+        wanted = points.detector_px[rig.detector.numbers]
+        return [_calibrated_term(rig.detector, wanted, whitening, state, shared, camera, layout), openings]
     sigma_px = unit_px * rig.ibug_factors * doubt
     terms = [landmark_residual(seen, points.ibug_px, sigma_px), openings]
     if len(rig.dense_factors):
@@ -117,7 +125,8 @@ def point_terms(
 
 def _calibrated_term(
     detector: CalibratedDetector,
-    detector_px: np.ndarray,
+    wanted_px: np.ndarray,
+    whitening: np.ndarray,
     state: FrameState,
     shared: SharedState,
     camera: Camera,
@@ -127,4 +136,4 @@ def _calibrated_term(
     seen = see(placed, state, shared, camera, layout)
     # Held while differentiating: over a step the head's distance and tilt in the picture hardly change.
     upright = metres_upright(state.rotation, float(seen.points_camera[:, 2].mean()), shared.focal_px)
-    return detector_residual(seen, detector_px[detector.numbers], detector.whitening, upright)
+    return detector_residual(seen, wanted_px, whitening, upright)

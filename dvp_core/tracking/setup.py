@@ -26,6 +26,7 @@ from dvp_core.face.expression_names import is_named
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
+from dvp_core.tracking.condensing import condensed
 from dvp_core.tracking.detector import calibrated_detector
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
@@ -52,6 +53,7 @@ class ClipPoints:
         confidence: (F, 68).
         eye_distance_px: Median distance of the outer eye corners where the face is turned least away.
         detector_px: (F, 478, 2) all points of a dense detector.
+        detector_confidence: (F, 478) of these.
     """
 
     ibug_px: np.ndarray
@@ -59,12 +61,17 @@ class ClipPoints:
     confidence: np.ndarray
     eye_distance_px: float
     detector_px: np.ndarray | None = None
+    detector_confidence: np.ndarray | None = None
 
     def frame(self, index: int) -> FramePoints:
         """Return one frame's points."""
-        everything = None if self.detector_px is None else self.detector_px[index]
         return FramePoints(
-            self.ibug_px[index], self.dense_px[index], self.eye_distance_px, self.confidence[index], everything
+            self.ibug_px[index],
+            self.dense_px[index],
+            self.eye_distance_px,
+            self.confidence[index],
+            None if self.detector_px is None else self.detector_px[index],
+            None if self.detector_confidence is None else self.detector_confidence[index],
         )
 
 
@@ -122,8 +129,9 @@ def clip_points(track: LandmarkTrack) -> ClipPoints:
         confidence = track.confidence[:, MEDIAPIPE_OF_68].min(axis=2)
     corners = ibug[track.is_detected][:, [EYES_68[0, 3], EYES_68[1, 0]]]
     distance = float(np.percentile(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1), 75))
-    everything = None if track.point_count == 68 else track.points_px
-    return ClipPoints(ibug, dense, confidence, distance, everything)
+    if track.point_count == 68:
+        return ClipPoints(ibug, dense, confidence, distance)
+    return ClipPoints(ibug, dense, confidence, distance, track.points_px, track.confidence)
 
 
 def known_person(
@@ -308,6 +316,8 @@ def _frame_problem(
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
+    if rig.detector is not None and rig.detector.ways_m is None:
+        rig = replace(rig, detector=condensed(rig.detector, camera, motion, sigma))
     push, within = options.priors.expression_push, expression_range(face, options)
     return FrameProblem(
         face, rig, camera, sigma, push, within, motion, appearance, patch, skin, options.photometric, known
