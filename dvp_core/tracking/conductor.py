@@ -18,6 +18,7 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take, with_compact_face
 from dvp_core.face.detectors import detector_table, fits
 from dvp_core.maths.rotations import normalized, quaternion_wxyz_from_matrix, unwrapped_quaternions
+from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.batched.options import Batches
 from dvp_core.tracking.bridging import bridged
 from dvp_core.tracking.eye_sight import EyeSight, eye_pair, sight_of_eyes
@@ -25,7 +26,8 @@ from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.framing import framed
 from dvp_core.tracking.gaze import CLOSED, gaze_of_frames, openings
 from dvp_core.tracking.options import TrackOptions
-from dvp_core.tracking.setup import KnownClip, clip_points, frame_pictures, known_person
+from dvp_core.tracking.plates import prepared_plates
+from dvp_core.tracking.setup import KnownClip, clip_points, known_person
 from dvp_core.tracking.states import FrameState, Layout
 
 UNSEEN_SIGMA = 1.0  # of anything in a frame without a face: as good as unknown
@@ -158,20 +160,20 @@ def follow(clip: KnownClip, progress: Progress) -> tuple[dict[int, FittedFrame],
     eyes, lids_px, irises_px = eye_pair(person.face), lid_lines(landmarks), iris_points(landmarks)
     before: FrameState | None = None
     light = person.light
-    for index, plate in enumerate(clip.source.iterate()):
+    for prepared in ahead(prepared_plates(clip)):
+        index = prepared.index
         progress("frames", index, clip.frame_count)
         if index in clip.cuts:
             before, light = None, person.light
         if not landmarks.is_detected[index]:
             before = None
             continue
-        frame = clip.points.frame(index)
-        looks = problem.photometric
-        pictures = None if looks is None else frame_pictures(plate, frame, looks, problem.texture)
-        result = fit_frame(problem, frame, pictures, before=before, light=light)
+        result = fit_frame(problem, clip.points.frame(index), prepared.pictures, before=before, light=light)
         fitted[index], before, light = result, result.state, result.illumination_sh
         detected_px = None if irises_px is None else irises_px[index]
-        sights[index] = sight_of_eyes(plate, eyes, result.state, lids_px[index], problem.camera, irises_px=detected_px)
+        sights[index] = sight_of_eyes(
+            prepared.plate, eyes, result.state, lids_px[index], problem.camera, irises_px=detected_px
+        )
     progress("frames", clip.frame_count, clip.frame_count)
     return fitted, sights
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from dvp_core.data.camera import Camera
 from dvp_core.data.landmark_definitions import iris_points, lid_lines
 from dvp_core.data.progress import Progress
+from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
 from dvp_core.tracking.batched.frames import Batch, BatchProblem, FittedBatch, batch_problem, fit_batch
@@ -101,7 +101,7 @@ def follow_in_batches(
     eyes = eye_pair(person.face)
     before, light = None, problem.fresh_light
     with torch.inference_mode():
-        for seen in _one_ahead(_in_batches(_seen_frames(clip), batches.frame_count)):
+        for seen in ahead(_in_batches(_seen_frames(clip), batches.frame_count), count=1):
             progress("frames", seen[0].index, clip.frame_count)
             batch = _batch(seen, clip.points, shots, problem, before, light)
             result = fit_batch(problem, batch)
@@ -129,7 +129,7 @@ def _seen_frames(clip: KnownClip) -> Iterator[_Seen]:
         yield _Seen(index, cut, texture, eyes)
 
 
-def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
+def _in_batches(frames: Iterator[_Seen], count: int) -> Generator[list[_Seen], None, None]:
     batch: list[_Seen] = []
     for frame in frames:
         batch.append(frame)
@@ -138,15 +138,6 @@ def _in_batches(frames: Iterator[_Seen], count: int) -> Iterator[list[_Seen]]:
             batch = []
     if batch:
         yield batch
-
-
-def _one_ahead(batches: Iterator[list[_Seen]]) -> Iterator[list[_Seen]]:
-    """Yield the batches while the next one is being decoded in a thread."""
-    with ThreadPoolExecutor(max_workers=1) as decoder:
-        coming = decoder.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = decoder.submit(next, batches, None)
-            yield batch
 
 
 def _shots(is_detected: np.ndarray, cuts: Sequence[int]) -> _Shots:
