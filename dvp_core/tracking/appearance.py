@@ -156,7 +156,7 @@ class SkinPatch:
         triangles: (T, 3) numbers into `around`.
         places: (N,) where the compared vertices stand in `around`.
         neutral: (M, 3) and
-        expression_basis: (M x 3, E), the linear model of `around`.
+        expression_basis: (M x 3, E) float32, the linear model of `around`.
     """
 
     vertices: np.ndarray
@@ -168,7 +168,7 @@ class SkinPatch:
 
     def normals_head(self, expression: np.ndarray) -> np.ndarray:
         """Return unit normals (N, 3) in head space under an expression."""
-        points = self.neutral + (self.expression_basis @ expression).reshape(-1, 3)
+        points = self.neutral + (self.expression_basis @ expression.astype(np.float32)).reshape(-1, 3)
         return vertex_normals(points, self.triangles)[self.places]
 
 
@@ -198,5 +198,5 @@ def patch_around(face: FaceModel, vertices: np.ndarray) -> SkinPatch:
         triangles=corners.reshape(-1, 3),
         places=np.searchsorted(around, vertices),
         neutral=face.vertices[around],
-        expression_basis=np.ascontiguousarray(basis, np.float64),
+        expression_basis=np.ascontiguousarray(basis, np.float32),
     )

@@ -7,6 +7,7 @@ and how far each is to be trusted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from dvp_core.tracking.terms.landmarks import landmark_residual
 from dvp_core.tracking.terms.openings import opening_residual
 
 OPENING_PAIRS = np.concatenate([LID_PAIRS_68, LIP_PAIRS_68])
+_IN_TURN = np.arange(OPENING_PAIRS.size).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Rig:
     options: LandmarkOptions
     detector: CalibratedDetector | None = None
 
+    @cached_property
+    def opening_points(self) -> SurfacePoints:
+        """(2 M) of the 68 points: those of the pairs that stand apart, upper and lower in turn."""
+        return self.ibug.chosen(OPENING_PAIRS.ravel())
+
 
 def first_factors(options: LandmarkOptions) -> np.ndarray:
     """Return (68,) factors of expected error before anything is known of the clip."""
@@ -104,14 +111,15 @@ def point_terms(
     """
     unit_px = rig.options.sigma * points.eye_distance_px
     doubt = 1 / np.sqrt(np.maximum(points.confidence, 1e-3))
-    seen = see(rig.ibug, state, shared, camera, layout)
     opening_px = unit_px * rig.options.opening_factor * doubt[OPENING_PAIRS].max(axis=1)
-    openings = opening_residual(seen, OPENING_PAIRS, points.ibug_px, opening_px)
+    seen = see(rig.opening_points, state, shared, camera, layout)
+    openings = opening_residual(seen, _IN_TURN, points.ibug_px[OPENING_PAIRS.ravel()], opening_px)
     if rig.detector is not None and points.detector_px is not None:
         whitening = rig.detector.whitening_of(points.confidence_of(rig.detector.numbers))
         wanted = points.detector_px[rig.detector.numbers]
         return [_calibrated_term(rig.detector, wanted, whitening, state, shared, camera, layout), openings]
     sigma_px = unit_px * rig.ibug_factors * doubt
+    seen = see(rig.ibug, state, shared, camera, layout)
     terms = [landmark_residual(seen, points.ibug_px, sigma_px), openings]
     if len(rig.dense_factors):
         seen_dense = see(rig.dense, state, shared, camera, layout)

@@ -34,6 +34,19 @@ class Texture:
         places = (points_px - self.window.origin_px) / self.window.pixel_size_px
         return between_pixels(self.values[..., None], places)[..., 0]
 
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return values (...) at places (...) float32 in the pattern's own pixels, as `sample` does but faster."""
+        height, width = self.values.shape
+        x = np.clip(x - np.float32(0.5), 0.0, np.float32(width - 1.001))
+        y = np.clip(y - np.float32(0.5), 0.0, np.float32(height - 1.001))
+        left, top = x.astype(np.intp), y.astype(np.intp)
+        x -= left.astype(np.float32)
+        y -= top.astype(np.float32)
+        start, flat = top * width + left, self.values.ravel()
+        a, b, c, d = (flat.take(start + step) for step in (0, 1, width, width + 1))
+        above = a + x * (b - a)
+        return above + y * (c + x * (d - c) - above)
+
 
 def texture_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> Texture:
     """Return the pattern around points of a plate, about `across_px` pixels high over the points.
