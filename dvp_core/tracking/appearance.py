@@ -156,7 +156,7 @@ class SkinPatch:
         triangles: (T, 3) numbers into `around`.
         places: (N,) where the compared vertices stand in `around`.
         neutral: (M, 3) and
-        expression_basis: (M x 3, E) float32, the linear model of `around`.
+        expression_basis: (M x 3, E), the linear model of `around`.
     """
 
     vertices: np.ndarray
@@ -166,9 +166,25 @@ class SkinPatch:
     neutral: np.ndarray
     expression_basis: np.ndarray
 
+    def chosen(self, which: np.ndarray) -> SkinPatch:
+        """Return the patch of some of its vertices, by their numbers, with no more triangles than these need."""
+        is_corner = np.zeros(len(self.around), dtype=bool)
+        is_corner[self.places[which]] = True
+        corners = self.triangles[is_corner[self.triangles].any(axis=1)]
+        kept, triangles = np.unique(corners, return_inverse=True)
+        basis = self.expression_basis.reshape(len(self.around), -1)[kept]
+        return SkinPatch(
+            vertices=self.vertices[which],
+            around=self.around[kept],
+            triangles=triangles.reshape(-1, 3),
+            places=np.searchsorted(kept, self.places[which]),
+            neutral=self.neutral[kept],
+            expression_basis=basis.reshape(3 * len(kept), -1),
+        )
+
     def normals_head(self, expression: np.ndarray) -> np.ndarray:
         """Return unit normals (N, 3) in head space under an expression."""
-        points = self.neutral + (self.expression_basis @ expression.astype(np.float32)).reshape(-1, 3)
+        points = self.neutral + (self.expression_basis @ expression).reshape(-1, 3)
         return vertex_normals(points, self.triangles)[self.places]
 
 
@@ -198,5 +214,5 @@ def patch_around(face: FaceModel, vertices: np.ndarray) -> SkinPatch:
         triangles=corners.reshape(-1, 3),
         places=np.searchsorted(around, vertices),
         neutral=face.vertices[around],
-        expression_basis=np.ascontiguousarray(basis, np.float32),
+        expression_basis=np.ascontiguousarray(basis, np.float64),
     )

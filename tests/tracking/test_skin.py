@@ -25,7 +25,7 @@ from dvp_core.tracking.tile_tracks import (
     track_key_tiles,
     track_tiles,
 )
-from dvp_core.tracking.tiles import TileSights
+from dvp_core.tracking.tiles import TileSights, see_tiles, skin_tiles
 from dvp_core.tracking.visibility import depth_picture
 from tests.tracking.stage import FOCAL_PX, SIDE, performance, staged
 
@@ -73,6 +73,17 @@ def test_a_tile_reader_reads_what_the_reference_reads():
         shift_m = random.normal(size=(count, 2)) * 0.001
         expected = read_tiles(texture, sights, grid, shift_m)
         np.testing.assert_allclose(reader.read(shift_m), expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_some_tiles_look_as_they_did_among_all():
+    face, state, camera, _, _ = shown()
+    tiles = skin_tiles(face, np.flatnonzero(face.region("face"))[::5])
+    which = np.array([3, 30, 7, 80])
+    few = tiles.chosen(which)
+    assert len(few.patch.triangles) < len(tiles.patch.triangles) / 4
+    whole, alone = see_tiles(tiles, state, camera), see_tiles(few, state, camera)
+    for name in ("frames_head", "centers_px", "pixels_per_metre", "facing"):
+        np.testing.assert_allclose(getattr(alone, name), getattr(whole, name)[which], rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("shift_px", [(0.4, -0.7), (-0.9, 0.6)])
