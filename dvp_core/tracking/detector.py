@@ -42,7 +42,7 @@ class CalibratedDetector:
     @cached_property
     def whitening(self) -> np.ndarray:
         """(2 D or K, 2 D), turns errors of points that are sure into independent ones of unit size."""
-        return whitening(self.covariance_m2, np.ones(len(self.numbers)), self.ways_m)
+        return self._whitening(np.ones(len(self.numbers)))
 
     def whitening_of(self, confidence: np.ndarray | None) -> np.ndarray:
         """Return the whitening of points that the detector is so sure of: (D,) 0..1, None for wholly."""
@@ -54,9 +54,14 @@ class CalibratedDetector:
     def _unsure_whitening(self) -> Callable[[bytes], np.ndarray]:
         @lru_cache(maxsize=REMEMBERED)
         def found(confidence: bytes) -> np.ndarray:
-            return whitening(self.covariance_m2, np.frombuffer(confidence), self.ways_m)
+            return self._whitening(np.frombuffer(confidence))
 
         return found
+
+    def _whitening(self, confidence: np.ndarray) -> np.ndarray:
+        found = whitening(self.covariance_m2, confidence, self.ways_m)
+        # Of every frame: what must be read from memory again and again is best small.
+        return found if self.ways_m is None else found.astype(np.float32)
 
     def seen_from(self, rotation: np.ndarray, translation_m: np.ndarray) -> SurfacePoints:
         """Return the points where they lie for a head seen with this rotation (3, 3) and translation (3,).

@@ -23,12 +23,13 @@ def detector_residual(
         whitening: (K, 2 N), see `CalibratedDetector`.
         metres_upright: (2, 2), turns distances in the picture into those the whitening was made for, see there.
     """
-    values = whitening @ ((seen.points_px - targets_px) @ metres_upright.T).ravel()
+    away = ((seen.points_px - targets_px) @ metres_upright.T).ravel()
+    values = (whitening @ away.astype(whitening.dtype)).astype(np.float64)
 
     def jacobian() -> np.ndarray:
         metres = np.matmul(metres_upright, seen.pixel_jacobian()).reshape(2 * len(targets_px), -1)
         # The product is the dearest of a frame; single precision is far finer than what it is good for.
-        return (whitening.astype(np.float32) @ metres.astype(np.float32)).astype(np.float64)
+        return (whitening.astype(np.float32, copy=False) @ metres.astype(np.float32)).astype(np.float64)
 
     return Residual(values, jacobian)
 
