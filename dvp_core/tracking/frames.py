@@ -134,14 +134,16 @@ def fit_frame(
 def landmark_error_px(problem: FrameProblem, points: FramePoints, state: FrameState) -> float:
     """Return the root mean square distance of the detected points from the model's, plate pixels.
 
-    These are the points of a calibrated detector, else iBUG's 51 inner ones.
+    These are the points of a calibrated detector, each as far as it is sure of them, else iBUG's 51 inner ones.
     """
     layout = Layout(len(problem.expression_sigma))
     detector = problem.rig.detector
     if detector is not None and points.detector_px is not None:
         placed = detector.seen_from(state.rotation, state.translation_m)
         away = see(placed, state, _shared(problem), problem.camera, layout).points_px
-        return float(np.sqrt(((away - points.detector_px[detector.numbers]) ** 2).sum(axis=1).mean()))
+        squares = ((away - points.detector_px[detector.numbers]) ** 2).sum(axis=1)
+        sure = points.confidence_of(detector.numbers)
+        return float(np.sqrt(squares.mean() if sure is None else squares @ sure / max(float(sure.sum()), 1e-6)))
     seen = see(problem.rig.ibug, state, _shared(problem), problem.camera, layout)
     missing = (seen.points_px - points.ibug_px)[17:]
     return float(np.sqrt((missing**2).sum(axis=1).mean()))

@@ -39,6 +39,7 @@ class DetectedPoints:
         doubt: (B, 68), what a point's expected error is multiplied by.
         eye_distance_px: The unit of the detector's errors.
         whitening: (B, K, 2 N) of a calibrated detector, None where it is sure of all its points in all frames.
+        sure: (B, N) how sure it is, None as before.
     """
 
     ibug_px: torch.Tensor
@@ -47,6 +48,7 @@ class DetectedPoints:
     doubt: torch.Tensor
     eye_distance_px: float
     whitening: torch.Tensor | None = None
+    sure: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class RidingRig:
         """Return (B,): see `dvp_core.tracking.frames.landmark_error_px`."""
         if self.detector is not None and points.detector_px is not None:
             missing = self.detector.seen(states, camera).points_px - points.detector_px
+            if points.sure is not None:
+                share = points.sure / points.sure.sum(dim=1, keepdim=True).clamp(min=1e-6)
+                return (missing.square().sum(dim=-1) * share).sum(dim=1).sqrt()
         else:
             missing = (see(self.ibug, states, camera).points_px - points.ibug_px)[:, 17:]
         return missing.square().sum(dim=-1).mean(dim=1).sqrt()
@@ -142,8 +147,14 @@ def detected_points(
         stacked([1 / np.sqrt(np.maximum(frame.confidence, 1e-3)) for frame in frames]),
         frames[0].eye_distance_px,
         stacked(_whitenings(frames, rig.reference)) if is_unsure and rig.reference else None,
+        stacked(_confidences(frames, rig.reference)) if is_unsure and rig.reference else None,
     )
 
 
 def _whitenings(frames: list[FramePoints], detector: CalibratedDetector) -> list[np.ndarray]:
     return [detector.whitening_of(frame.confidence_of(detector.numbers)) for frame in frames]
+
+
+def _confidences(frames: list[FramePoints], detector: CalibratedDetector) -> list[np.ndarray]:
+    known = [frame.confidence_of(detector.numbers) for frame in frames]
+    return [np.ones(len(detector.numbers)) if sure is None else sure for sure in known]
