@@ -166,6 +166,22 @@ class SkinPatch:
     neutral: np.ndarray
     expression_basis: np.ndarray
 
+    def chosen(self, which: np.ndarray) -> SkinPatch:
+        """Return the patch of some of its vertices, by their numbers, with no more triangles than these need."""
+        is_corner = np.zeros(len(self.around), dtype=bool)
+        is_corner[self.places[which]] = True
+        corners = self.triangles[is_corner[self.triangles].any(axis=1)]
+        kept, triangles = np.unique(corners, return_inverse=True)
+        basis = self.expression_basis.reshape(len(self.around), -1)[kept]
+        return SkinPatch(
+            vertices=self.vertices[which],
+            around=self.around[kept],
+            triangles=triangles.reshape(-1, 3),
+            places=np.searchsorted(kept, self.places[which]),
+            neutral=self.neutral[kept],
+            expression_basis=basis.reshape(3 * len(kept), -1),
+        )
+
     def normals_head(self, expression: np.ndarray) -> np.ndarray:
         """Return unit normals (N, 3) in head space under an expression."""
         points = self.neutral + (self.expression_basis @ expression).reshape(-1, 3)

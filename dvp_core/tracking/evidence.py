@@ -7,6 +7,7 @@ and how far each is to be trusted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from dvp_core.tracking.terms.landmarks import landmark_residual
 from dvp_core.tracking.terms.openings import opening_residual
 
 OPENING_PAIRS = np.concatenate([LID_PAIRS_68, LIP_PAIRS_68])
+_IN_TURN = np.arange(OPENING_PAIRS.size).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class FramePoints:
         eye_distance_px: Distance of the outer eye corners over the clip: the unit of the detector's errors.
         confidence: (68,) 0..1.
         detector_px: (N, 2) all points of the detector, for one that was calibrated on the model.
+        detector_confidence: (N,) 0..1 of these; None: all are sure.
     """
 
     ibug_px: np.ndarray
@@ -43,6 +46,11 @@ class FramePoints:
     eye_distance_px: float
     confidence: np.ndarray
     detector_px: np.ndarray | None = None
+    detector_confidence: np.ndarray | None = None
+
+    def confidence_of(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Return how sure the detector is of points of these numbers, None for wholly."""
+        return None if self.detector_confidence is None else self.detector_confidence[numbers]
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,11 @@ class Rig:
     outline: OutlineFinder | None
     options: LandmarkOptions
     detector: CalibratedDetector | None = None
+
+    @cached_property
+    def opening_points(self) -> SurfacePoints:
+        """(2 M) of the 68 points: those of the pairs that stand apart, upper and lower in turn."""
+        return self.ibug.chosen(OPENING_PAIRS.ravel())
 
 
 def first_factors(options: LandmarkOptions) -> np.ndarray:
@@ -98,12 +111,15 @@ def point_terms(
     """
     unit_px = rig.options.sigma * points.eye_distance_px
     doubt = 1 / np.sqrt(np.maximum(points.confidence, 1e-3))
-    seen = see(rig.ibug, state, shared, camera, layout)
     opening_px = unit_px * rig.options.opening_factor * doubt[OPENING_PAIRS].max(axis=1)
-    openings = opening_residual(seen, OPENING_PAIRS, points.ibug_px, opening_px)
+    seen = see(rig.opening_points, state, shared, camera, layout)
+    openings = opening_residual(seen, _IN_TURN, points.ibug_px[OPENING_PAIRS.ravel()], opening_px)
     if rig.detector is not None and points.detector_px is not None:
-        return [_calibrated_term(rig.detector, points.detector_px, state, shared, camera, layout), openings]
+        whitening = rig.detector.whitening_of(points.confidence_of(rig.detector.numbers))
+        wanted = points.detector_px[rig.detector.numbers]
+        return [_calibrated_term(rig.detector, wanted, whitening, state, shared, camera, layout), openings]
     sigma_px = unit_px * rig.ibug_factors * doubt
+    seen = see(rig.ibug, state, shared, camera, layout)
     terms = [landmark_residual(seen, points.ibug_px, sigma_px), openings]
     if len(rig.dense_factors):
         seen_dense = see(rig.dense, state, shared, camera, layout)
@@ -117,7 +133,8 @@ def point_terms(
 
 def _calibrated_term(
     detector: CalibratedDetector,
-    detector_px: np.ndarray,
+    wanted_px: np.ndarray,
+    whitening: np.ndarray,
     state: FrameState,
     shared: SharedState,
     camera: Camera,
@@ -127,4 +144,4 @@ def _calibrated_term(
     seen = see(placed, state, shared, camera, layout)
     # Held while differentiating: over a step the head's distance and tilt in the picture hardly change.
     upright = metres_upright(state.rotation, float(seen.points_camera[:, 2].mean()), shared.focal_px)
-    return detector_residual(seen, detector_px[detector.numbers], detector.whitening, upright)
+    return detector_residual(seen, wanted_px, whitening, upright)

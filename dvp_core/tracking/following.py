@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from dvp_core.data.progress import Progress
+from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.gaze import KnownEyes, known_eyes, telling_frames
-from dvp_core.tracking.setup import KnownClip, frame_pictures
+from dvp_core.tracking.plates import PreparedPlate, prepared_plate, prepared_plates
+from dvp_core.tracking.setup import KnownClip
 from dvp_core.tracking.states import FrameState
 
 Item = TypeVar("Item")
@@ -37,16 +39,18 @@ def follow(clip: KnownClip, progress: Progress) -> Iterator[FollowedFrame]:
     eyes = eye_pair(clip.person.face)
     before: FrameState | None = None
     light = clip.person.light
-    for index, plate in enumerate(clip.source.iterate()):
+    for prepared in ahead(prepared_plates(clip)):
+        index = prepared.index
         progress("frames", index, clip.frame_count)
         if index in clip.cuts:
             before, light = None, clip.person.light
         if not clip.landmarks.is_detected[index]:
             before = None
             continue
-        fitted = _fitted(clip, index, plate, before, light)
+        points = clip.points.frame(index)
+        fitted = fit_frame(clip.person.problem, points, prepared.pictures, before=before, light=light)
         before, light = fitted.state, fitted.illumination_sh
-        yield FollowedFrame(index, fitted, _sight(clip, index, plate, eyes, before))
+        yield FollowedFrame(index, fitted, _sight(clip, prepared, eyes, before))
     progress("frames", clip.frame_count, clip.frame_count)
 
 
@@ -65,15 +69,15 @@ def eyes_of_clip(clip: KnownClip, is_open: np.ndarray, progress: Progress) -> Kn
     sights: list[EyeSight] = []
     for number, frame in enumerate(frames):
         progress("eyes", number, len(frames))
-        index = int(frame)
-        plate = clip.source.read(index)
-        fitted = _fitted(clip, index, plate, None, clip.person.light)
-        sights.append(_sight(clip, index, plate, eyes, fitted.state))
+        prepared = prepared_plate(clip, int(frame), clip.source.read(int(frame)))
+        points = clip.points.frame(prepared.index)
+        fitted = fit_frame(clip.person.problem, points, prepared.pictures, before=None, light=clip.person.light)
+        sights.append(_sight(clip, prepared, eyes, fitted.state))
     progress("eyes", len(frames), len(frames))
     return known_eyes(eyes, sights)
 
 
-def in_groups(items: Iterable[Item], count: int) -> Iterator[list[Item]]:
+def in_groups(items: Iterable[Item], count: int) -> Generator[list[Item], None, None]:
     """Yield the items as they come in lists of `count`, the last one shorter."""
     group: list[Item] = []
     for item in items:
@@ -85,15 +89,6 @@ def in_groups(items: Iterable[Item], count: int) -> Iterator[list[Item]]:
         yield group
 
 
-def _fitted(
-    clip: KnownClip, index: int, plate: np.ndarray, before: FrameState | None, light: np.ndarray
-) -> FittedFrame:
-    problem, points = clip.person.problem, clip.points.frame(index)
-    looks = problem.photometric
-    pictures = None if looks is None else frame_pictures(plate, points, looks, problem.texture)
-    return fit_frame(problem, points, pictures, before=before, light=light)
-
-
-def _sight(clip: KnownClip, index: int, plate: np.ndarray, eyes: EyePair, state: FrameState) -> EyeSight:
-    lids_px, irises_px = clip.points.eyes(index)
-    return sight_of_eyes(plate, eyes, state, lids_px, clip.person.problem.camera, irises_px=irises_px)
+def _sight(clip: KnownClip, prepared: PreparedPlate, eyes: EyePair, state: FrameState) -> EyeSight:
+    lids_px, irises_px = clip.points.eyes(prepared.index)
+    return sight_of_eyes(prepared.plate, eyes, state, lids_px, clip.person.problem.camera, irises_px=irises_px)

@@ -16,7 +16,7 @@ from dvp_core.tracking.light import estimated_light
 from dvp_core.tracking.options import PhotometricOptions, TextureOptions
 from dvp_core.tracking.picture import Picture
 from dvp_core.tracking.skin_bundle import KnownTiles
-from dvp_core.tracking.solver import NormalEquations, Residual, SolverOptions, accumulate, minimise
+from dvp_core.tracking.solver import EnergyModel, LateEquations, Residual, Solution, SolverOptions, minimise
 from dvp_core.tracking.stages import FRAME_STAGES, TEXTURE_STAGES, FrameStage
 from dvp_core.tracking.states import ExpressionRange, FrameState, Layout, SharedState, frame_box, moved_frame
 from dvp_core.tracking.surface import SurfacePoints, see
@@ -25,7 +25,7 @@ from dvp_core.tracking.terms.prior import expression_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
 from dvp_core.tracking.terms.tracks import track_residual
 from dvp_core.tracking.texture import Texture
-from dvp_core.tracking.tile_tracks import TileTracks, track_tiles
+from dvp_core.tracking.tile_tracks import track_tiles
 from dvp_core.tracking.tiles import see_tiles
 
 LOST = 0.25  # of the eye distance: points further off than this start a frame afresh
@@ -110,7 +110,8 @@ def fit_frame(
         start: Where to begin, where that is not the frame before.
     """
     layout = Layout(len(problem.expression_sigma))
-    state, sigma = _start(problem, points, start or before, layout), np.ones(layout.size)
+    state = _start(problem, points, start or before, layout)
+    equations: EnergyModel | None = None
     picture = pictures.colours if pictures is not None and problem.patch is not None else None
     texture = pictures.texture if pictures is not None and problem.known is not None else None
     for stage in FRAME_STAGES if texture is None else TEXTURE_STAGES:
@@ -120,24 +121,29 @@ def fit_frame(
             # Light may have changed since the last frame; what it lacks would pass for motion.
             light, _ = _relit(problem, picture, state, light, layout)
         evidence = _FrameEvidence(points, picture, texture, before, light)
-        state, sigma = _fit_stage(problem, evidence, stage, state, layout)
+        solution = _fit_stage(problem, evidence, stage, state, layout)
+        state, equations = solution.state, solution.equations
     photometric_error = 0.0
     if picture is not None:
         light, photometric_error = _relit(problem, picture, state, light, layout)
+    assert equations is not None
+    sigma = np.sqrt(np.diagonal(np.linalg.inv(equations.hessian)))
     return FittedFrame(state, light, landmark_error_px(problem, points, state), photometric_error, sigma)
 
 
 def landmark_error_px(problem: FrameProblem, points: FramePoints, state: FrameState) -> float:
     """Return the root mean square distance of the detected points from the model's, plate pixels.
 
-    These are the points of a calibrated detector, else iBUG's 51 inner ones.
+    These are the points of a calibrated detector, each as far as it is sure of them, else iBUG's 51 inner ones.
     """
     layout = Layout(len(problem.expression_sigma))
     detector = problem.rig.detector
     if detector is not None and points.detector_px is not None:
         placed = detector.seen_from(state.rotation, state.translation_m)
         away = see(placed, state, _shared(problem), problem.camera, layout).points_px
-        return float(np.sqrt(((away - points.detector_px[detector.numbers]) ** 2).sum(axis=1).mean()))
+        squares = ((away - points.detector_px[detector.numbers]) ** 2).sum(axis=1)
+        sure = points.confidence_of(detector.numbers)
+        return float(np.sqrt(squares.mean() if sure is None else squares @ sure / max(float(sure.sum()), 1e-6)))
     seen = see(problem.rig.ibug, state, _shared(problem), problem.camera, layout)
     missing = (seen.points_px - points.ibug_px)[17:]
     return float(np.sqrt((missing**2).sum(axis=1).mean()))
@@ -168,51 +174,55 @@ class _FrameEvidence:
 
 def _fit_stage(
     problem: FrameProblem, evidence: _FrameEvidence, stage: FrameStage, start: FrameState, layout: Layout
-) -> tuple[FrameState, np.ndarray]:
-    """Return the state after a stage, and the deviations (6 + E) that its evidence leaves."""
+) -> Solution[FrameState]:
+    """Return the state after a stage, and its evidence there."""
     finder = problem.rig.outline
     shared, points, before = _shared(problem), evidence.points, evidence.before
     outline = None if finder is None else finder.find(points.ibug_px[:17], start, shared, problem.camera)
     look = _appearance(problem, start, evidence.light, layout) if stage.has_photometric else None
-    tracks = _tracks(problem, evidence.texture, start) if stage.has_texture else None
+    pattern = _pattern(problem, evidence.texture, start) if stage.has_texture else None
     within = problem.expression_range
     mean = within.likely_middle(layout.expression_count, problem.expression_push)
 
-    def linearise(state: FrameState) -> NormalEquations:
+    def linearise(state: FrameState) -> LateEquations:
         terms = point_terms(problem.rig, points, state, shared, problem.camera, layout, outline)
         terms.append(expression_prior(state, layout, mean=mean, sigma=problem.expression_sigma))
         if before is not None:
             terms.append(temporal_residual(state, before, layout, problem.motion))
         if look is not None and evidence.picture is not None:
             terms.append(_photometric(problem, look, evidence.picture, state, layout))
-        if tracks is not None:
-            terms.append(_pattern(problem, tracks, state, layout))
-        return accumulate(terms, layout.size)
+        if pattern is not None:
+            seen = see(pattern.points, state, shared, problem.camera, layout)
+            terms.append(track_residual(seen, pattern.targets_px, pattern.whitening))
+        return LateEquations(terms, layout.size)
 
-    solution = minimise(
+    return minimise(
         start,
         linearise=linearise,
         retract=lambda state, step: moved_frame(state, step, within),
         box=lambda state: frame_box(state, within),
         options=SolverOptions(max_steps=stage.max_steps, least_gain=1e-3),
     )
-    return solution.state, np.sqrt(np.diagonal(np.linalg.inv(solution.equations.hessian)))
 
 
-def _tracks(problem: FrameProblem, texture: Texture | None, state: FrameState) -> TileTracks | None:
+@dataclass(frozen=True)
+class _Pattern:
+    """The N tiles that a frame shows, and where; see `TileTracks`."""
+
+    points: SurfacePoints
+    targets_px: np.ndarray
+    whitening: np.ndarray
+
+
+def _pattern(problem: FrameProblem, texture: Texture | None, state: FrameState) -> _Pattern | None:
     """Return where the frame shows the known tiles, looked for from where a state puts them."""
     known = problem.known
     if known is None or texture is None:
         return None
     sights = see_tiles(known.tiles, state, problem.camera)
-    return track_tiles(known.templates, texture, sights, known.grid, known.options)
-
-
-def _pattern(problem: FrameProblem, tracks: TileTracks, state: FrameState, layout: Layout) -> Residual:
-    assert problem.known is not None
-    found = tracks.is_found
-    seen = see(problem.known.tiles.centers.chosen(found), state, _shared(problem), problem.camera, layout)
-    return track_residual(seen, tracks.targets_px[found], tracks.whitening[found])
+    tracks = track_tiles(known.templates, texture, sights, known.grid, known.options)
+    found = np.flatnonzero(tracks.is_found)
+    return _Pattern(known.tiles.centers.chosen(found), tracks.targets_px[found], tracks.whitening[found])
 
 
 def _appearance(problem: FrameProblem, state: FrameState, light: np.ndarray, layout: Layout) -> Appearance:

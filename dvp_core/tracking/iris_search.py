@@ -35,13 +35,26 @@ class Discs:
 
 def discs_of(iris_angle_rad: float) -> Discs:
     """Return the masks of irises that span an angle from their middle to their edge, seen from the eyeball's centre."""
-    angles = directions(LOOK_YAWS_RAD, LOOK_PITCHES_RAD) @ directions(YAWS_RAD, PITCHES_RAD).T
+    cosines = (directions(LOOK_YAWS_RAD, LOOK_PITCHES_RAD) @ directions(YAWS_RAD, PITCHES_RAD).T).astype(np.float32)
+    stacked = np.empty((5, *cosines.shape), np.float32)
+    iris, iris2, pupil, pupil2, both = stacked
+    _draw_disc(iris, cosines, iris_angle_rad)
+    _draw_disc(pupil, cosines, float(np.arcsin(PUPIL_SHARE * np.sin(iris_angle_rad))))
+    np.square(iris, out=iris2)
+    np.square(pupil, out=pupil2)
+    np.multiply(iris, pupil, out=both)
+    return Discs(iris, pupil, stacked.reshape(-1, cosines.shape[1]))
 
-    def disc(angle_rad: float) -> np.ndarray:
-        return (1 / (1 + np.exp((np.cos(angle_rad) - angles) / (np.sin(angle_rad) * EDGE_RAD)))).astype(np.float32)
 
-    iris, pupil = disc(iris_angle_rad), disc(float(np.arcsin(PUPIL_SHARE * np.sin(iris_angle_rad))))
-    return Discs(iris, pupil, np.concatenate([iris, iris**2, pupil, pupil**2, iris * pupil]))
+def _draw_disc(mask: np.ndarray, cosines: np.ndarray, angle_rad: float) -> None:
+    """Fill a mask with 1 / (1 + exp((cosine of the edge - cosines) / softness)), in place: there are many masks."""
+    softness = np.sin(angle_rad) * EDGE_RAD
+    np.multiply(cosines, np.float32(-1 / softness), out=mask)
+    mask += np.float32(np.cos(angle_rad) / softness)
+    np.minimum(mask, np.float32(80.0), out=mask)  # the exponential of more is infinite in float32
+    np.exp(mask, out=mask)
+    mask += 1
+    np.reciprocal(mask, out=mask)
 
 
 def energies(sights: Sequence[EyeSight], discs: Discs, channel: np.ndarray) -> np.ndarray:

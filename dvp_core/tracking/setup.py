@@ -28,6 +28,7 @@ from dvp_core.face.expression_names import is_named
 from dvp_core.tracking.appearance import PersonAppearance, estimated_appearance, skin_patch
 from dvp_core.tracking.bundle import Bundle, BundleProblem, fit_bundle
 from dvp_core.tracking.calibration import calibrated
+from dvp_core.tracking.condensing import condensed
 from dvp_core.tracking.detector import calibrated_detector
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.first_pose import first_pose
@@ -73,8 +74,8 @@ class ClipPoints:
         points_px, sure = self.track.points_px[index], self.track.confidence[index]
         if not self.is_dense:
             return FramePoints(self.ibug_px[index], points_px[:0], self.eye_distance_px, sure)
-        sure = sure[MEDIAPIPE_OF_68].min(axis=1)
-        return FramePoints(self.ibug_px[index], points_px[BEYOND_68], self.eye_distance_px, sure, points_px)
+        ibug_sure = sure[MEDIAPIPE_OF_68].min(axis=1)
+        return FramePoints(self.ibug_px[index], points_px[BEYOND_68], self.eye_distance_px, ibug_sure, points_px, sure)
 
     def eyes(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return one frame's lids (2, 2, 9, 2), see `lid_lines`, and irises (2, 2), None where there are none."""
@@ -316,6 +317,8 @@ def _frame_problem(
         patch = skin_patch(face, appearance.spread, options.photometric.vertex_count)
         skin = vertex_points(face, patch.vertices)
     sigma = expression_sigma(face, options)
+    if rig.detector is not None and rig.detector.ways_m is None:
+        rig = replace(rig, detector=condensed(rig.detector, camera, motion, sigma))
     push, within = options.priors.expression_push, expression_range(face, options)
     return FrameProblem(
         face, rig, camera, sigma, push, within, motion, appearance, patch, skin, options.photometric, known

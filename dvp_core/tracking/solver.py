@@ -5,9 +5,10 @@ The solver knows residuals, Jacobians and steps, and nothing about faces, camera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,31 +21,85 @@ class Residual:
 
     Attributes:
         values: (N,) residuals.
-        jacobian: (N, P) derivatives by the step.
+        derivatives: (N, P) derivatives by the step, or what computes them once they are asked for.
         group_size: How many neighbouring residuals are one measurement (2 for a point, 3 for a colour).
         robust_scale: Length of a group from which the energy grows linearly instead of squared (pseudo-Huber; far out
             this is the l2,1 norm of Thies et al. 2016); None: squared everywhere.
     """
 
     values: np.ndarray
-    jacobian: np.ndarray
+    derivatives: np.ndarray | Callable[[], np.ndarray]
     group_size: int = 1
     robust_scale: float | None = None
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """(N, P) derivatives by the step."""
+        return self.derivatives() if callable(self.derivatives) else self.derivatives
+
+
+class EnergyModel(Protocol):
+    """An energy's value and its Gauss-Newton model: energy + 2 gradient . step + step . hessian . step."""
+
+    @property
+    def hessian(self) -> np.ndarray:
+        """(P, P)."""
+        ...
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """(P,), half the derivative of the energy."""
+        ...
+
+    @property
+    def energy(self) -> float:
+        """The value."""
+        ...
 
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """An energy's value and its Gauss-Newton model: energy + 2 gradient . step + step . hessian . step.
-
-    Attributes:
-        hessian: (P, P).
-        gradient: (P,), half the derivative of the energy.
-        energy: The value.
-    """
+    """An energy's model, computed: see `EnergyModel`."""
 
     hessian: np.ndarray
     gradient: np.ndarray
     energy: float
+
+
+@dataclass(frozen=True)
+class LateEquations:
+    """An energy's model whose derivatives are computed once they are asked for; many a trial step asks only its value.
+
+    Attributes:
+        residuals: The energy's terms.
+        size: P, numbers of the step.
+    """
+
+    residuals: Sequence[Residual]
+    size: int
+
+    @cached_property
+    def _value(self) -> float:
+        return sum(energy_of(residual) for residual in self.residuals)
+
+    @cached_property
+    def _computed(self) -> NormalEquations:
+        return accumulate(self.residuals, self.size)
+
+    @property
+    def energy(self) -> float:
+        """See `EnergyModel`."""
+        return self._value
+
+    @property
+    def hessian(self) -> np.ndarray:
+        """See `EnergyModel`."""
+        return self._computed.hessian
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """See `EnergyModel`."""
+        return self._computed.gradient
 
 
 @dataclass(frozen=True)
@@ -75,7 +130,7 @@ class Solution(Generic[State]):
     """The best state found, the energy's model there, and how many evaluations it took."""
 
     state: State
-    equations: NormalEquations
+    equations: EnergyModel
     step_count: int
 
 
@@ -108,7 +163,7 @@ def accumulate(residuals: Iterable[Residual], size: int) -> NormalEquations:
 def minimise(
     state: State,
     *,
-    linearise: Callable[[State], NormalEquations],
+    linearise: Callable[[State], EnergyModel],
     retract: Callable[[State, np.ndarray], State],
     box: Callable[[State], StepBox] | None = None,
     options: SolverOptions | None = None,
@@ -142,7 +197,7 @@ def minimise(
     return Solution(state, equations, taken)
 
 
-def box_step(equations: NormalEquations, damping: float, box: StepBox | None) -> np.ndarray:
+def box_step(equations: EnergyModel, damping: float, box: StepBox | None) -> np.ndarray:
     """Return the damped Gauss-Newton step (P,), the best one inside the box.
 
     The primal-dual active set of Hintermüller, Ito & Kunisch 2003: what would leave the box is held at its side, what

@@ -78,10 +78,13 @@ class SeenPoints:
         """
         point_count, row_count = rows_camera.shape[:2]
         result = np.zeros((point_count, row_count, self.layout.size))
-        result[..., self.layout.rotation] = np.cross(self.rotated[:, None], rows_camera)
+        x, y, z = self.rotated.T[..., None]
+        a, b, c = np.moveaxis(rows_camera, -1, 0)
+        # As a cross product of rows, in half the time.
+        result[..., 0], result[..., 1], result[..., 2] = y * c - z * b, z * a - x * c, x * b - y * a
         result[..., self.layout.translation] = rows_camera
         rows_head = rows_camera @ self.rotation
-        result[..., self.layout.expression] = rows_head @ self.points.expression_basis
+        np.matmul(rows_head, self.points.expression_basis, out=result[..., self.layout.expression])
         if self.layout.identity_count:
             result[..., self.layout.identity] = rows_head @ self.points.identity_basis
         return result

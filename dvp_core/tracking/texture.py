@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dvp_core.tracking.picture import PlateWindow, between_pixels, softened, window_around
+from dvp_core.tracking.picture import PlateWindow, between_pixels, shifted_views, softened, window_around
 
 DARK = 0.05  # added to encoded brightness: noise of dark pixels counts less
 _BOX_WIDTH, BOX_PASSES = 5, 3  # three boxes are nearly a Gaussian of 2.4 pixels
@@ -34,6 +34,19 @@ class Texture:
         places = (points_px - self.window.origin_px) / self.window.pixel_size_px
         return between_pixels(self.values[..., None], places)[..., 0]
 
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return values (...) at places (...) float32 in the pattern's own pixels, as `sample` does but faster."""
+        height, width = self.values.shape
+        x = np.clip(x - np.float32(0.5), 0.0, np.float32(width - 1.001))
+        y = np.clip(y - np.float32(0.5), 0.0, np.float32(height - 1.001))
+        left, top = x.astype(np.intp), y.astype(np.intp)
+        x -= left.astype(np.float32)
+        y -= top.astype(np.float32)
+        start, flat = top * width + left, self.values.ravel()
+        a, b, c, d = (flat.take(start + step) for step in (0, 1, width, width + 1))
+        above = a + x * (b - a)
+        return above + y * (c + x * (d - c) - above)
+
 
 def texture_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int) -> Texture:
     """Return the pattern around points of a plate, about `across_px` pixels high over the points.
@@ -44,7 +57,8 @@ def texture_of_plate(plate: np.ndarray, points_px: np.ndarray, *, across_px: int
         across_px: Wanted size of the points' extent; the plate is shrunk by whole numbers only.
     """
     window = window_around(plate, points_px, across_px=across_px)
-    brightness = window.shrunk(window.cut(plate).mean(axis=-1, keepdims=True, dtype=np.float32)) / 255
+    red, green, blue = np.moveaxis(window.cut(plate).astype(np.float32), -1, 0)
+    brightness = window.shrunk(((red + green + blue) / 3)[..., None]) / 255
     fine = softened(np.log(brightness + DARK))
     wide = fine[..., 0]
     for _ in range(BOX_PASSES):
@@ -59,7 +73,9 @@ def _boxed(values: np.ndarray) -> np.ndarray:
         padding = [(0, 0), (0, 0)]
         padding[axis] = (reach, reach)
         padded = np.pad(values, padding, mode="edge")
-        length = values.shape[axis]
-        pieces = [padded.take(range(k, k + length), axis=axis) for k in range(_BOX_WIDTH)]
-        values = np.add.reduce(pieces) / _BOX_WIDTH
+        pieces = shifted_views(padded, _BOX_WIDTH, axis)
+        values = pieces[0] + pieces[1]
+        for piece in pieces[2:]:
+            values += piece
+        values /= _BOX_WIDTH
     return values

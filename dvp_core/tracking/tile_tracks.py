@@ -118,7 +118,7 @@ def track_key_tiles(
     shift = np.zeros((*is_seen.shape, 2))
     seen_count = np.maximum(is_seen.sum(axis=0), 1)[:, None]
     for _ in range(_KEY_ROUNDS):
-        values = np.stack([_read(t, s, grid, m) for t, s, m in zip(textures, sights, shift, strict=True)])
+        values = np.stack([read_tiles(t, s, grid, m) for t, s, m in zip(textures, sights, shift, strict=True)])
         templates = templates_of(_robust_mean(values, facing, grid), grid)
         steps = np.stack([_step(templates, frame, grid, options) for frame in values])
         shift += steps * is_seen[..., None]
@@ -145,16 +145,53 @@ def track_tiles(
         options: Expected errors.
     """
     shift = np.zeros((len(templates.values), 2))
-    values = _read(texture, sights, grid, shift)
+    reader = tile_reader(texture, sights, grid)
+    values = reader.read(shift)
     for _ in range(FRAME_ROUNDS):
         shift = shift + _step(templates, values, grid, options)
-        values = _read(texture, sights, grid, shift)
+        values = reader.read(shift)
     is_seen = sights.facing > options.least_facing
     return _tracks(templates, values, sights, shift, is_seen, grid, options, texture.window.pixel_size_px)
 
 
-def _read(texture: Texture, sights: TileSights, grid: TileGrid, shift_m: np.ndarray) -> np.ndarray:
-    """Return patterns (N, G) of tiles that are moved by (N, 2) metres along their sides, weighted mean zero."""
+@dataclass(frozen=True)
+class TileReader:
+    """Reads the same tiles again and again, what does not change worked out once.
+
+    Attributes:
+        texture: The frame.
+        weights: (G,) the grid's.
+        places: (N, 2, G) float32, the tiles' places in the pattern's pixels.
+        by_shift: (N, 2, 2) pixels of the pattern by metres along the tiles' sides.
+    """
+
+    texture: Texture
+    weights: np.ndarray
+    places: np.ndarray
+    by_shift: np.ndarray
+
+    def read(self, shift_m: np.ndarray) -> np.ndarray:
+        """Return what `read_tiles` does."""
+        moved = (self.by_shift @ shift_m[..., None]).astype(np.float32)
+        values = self.texture.at(self.places[:, 0] + moved[:, 0], self.places[:, 1] + moved[:, 1])
+        values -= (values @ self.weights)[:, None]
+        return values
+
+
+def tile_reader(texture: Texture, sights: TileSights, grid: TileGrid) -> TileReader:
+    """Return the reader of a frame's tiles."""
+    window = texture.window
+    by_shift = sights.pixels_per_metre / window.pixel_size_px
+    centers = (sights.centers_px - window.origin_px) / window.pixel_size_px
+    places = (by_shift.reshape(-1, 2) @ grid.places_m.T).reshape(len(centers), 2, -1) + centers[..., None]
+    return TileReader(texture, grid.weights, places.astype(np.float32), by_shift)
+
+
+def read_tiles(texture: Texture, sights: TileSights, grid: TileGrid, shift_m: np.ndarray) -> np.ndarray:
+    """Return patterns (N, G) of tiles that are moved by (N, 2) metres along their sides, weighted mean zero.
+
+    The reference of `TileReader`.
+    """
     places = grid.places_m + shift_m[:, None]
     values = texture.sample(sights.centers_px[:, None] + places @ np.swapaxes(sights.pixels_per_metre, 1, 2))
     return values - (values @ grid.weights)[:, None]

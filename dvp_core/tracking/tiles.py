@@ -36,7 +36,7 @@ class SkinTiles:
             self.vertices[which],
             self.centers.chosen(which),
             self.sides.chosen(which),
-            replace(self.patch, vertices=self.patch.vertices[which], places=self.patch.places[which]),
+            self.patch.chosen(which),
         )
 
     def shifted(self, offsets_head: np.ndarray) -> SkinTiles:

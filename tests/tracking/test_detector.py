@@ -8,7 +8,7 @@ import pytest
 from dvp_core.data.detector_table import DetectorTable, read_detector_table, view_terms, write_detector_table
 from dvp_core.data.errors import DataError
 from dvp_core.face.detectors import detector_table, fits
-from dvp_core.tracking.detector import calibrated_detector
+from dvp_core.tracking.detector import calibrated_detector, whitening
 
 
 @pytest.fixture
@@ -56,9 +56,35 @@ def test_points_lie_beside_their_vertices_by_what_the_table_says(tiny_face, tabl
 
 
 def test_whitening_makes_the_measured_errors_independent(tiny_face, table):
-    whitening = calibrated_detector(tiny_face, table, stray_m=0.002).whitening
+    found = calibrated_detector(tiny_face, table, stray_m=0.002).whitening
     covariance = 1e-6 * (table.covariance_mm2 + 4.0 * np.eye(10))
-    np.testing.assert_allclose(whitening @ covariance @ whitening.T, np.eye(10), atol=1e-9)
+    np.testing.assert_allclose(found @ covariance @ found.T, np.eye(10), atol=1e-9)
+
+
+def test_an_unsure_point_has_more_error_of_its_own_and_one_without_confidence_says_nothing(tiny_face, table):
+    detector = calibrated_detector(tiny_face, table, stray_m=0.002)
+    covariance = detector.covariance_m2
+    confidence = np.array([1.0, 0.25, 1.0, 0.0, 1.0])
+    found = detector.whitening_of(confidence)
+    assert not found[:, 6:8].any()
+    told = np.array([0, 1, 2, 3, 4, 5, 8, 9])
+    expected = covariance[np.ix_(told, told)] + np.diag(np.where((told == 2) | (told == 3), 3.0, 0) * covariance[2, 2])
+    expected[3, 3] = 4 * covariance[3, 3]
+    np.testing.assert_allclose(np.linalg.inv(found[:, told].T @ found[:, told]), expected, rtol=1e-9, atol=1e-15)
+    assert detector.whitening_of(confidence) is found
+    assert detector.whitening_of(np.ones(5)) is detector.whitening_of(None) is detector.whitening
+
+
+@pytest.mark.parametrize("confidence", [np.ones(5), np.array([1.0, 0.3, 1.0, 0.0, 0.9]), np.zeros(5)])
+def test_along_the_ways_of_points_a_condensed_energy_is_the_whole_one(tiny_face, table, confidence):
+    covariance = calibrated_detector(tiny_face, table, stray_m=0.002).covariance_m2
+    random = np.random.default_rng(1)
+    ways, error = random.normal(size=(10, 4)), random.normal(size=10)
+    whole, condensed = whitening(covariance, confidence, None), whitening(covariance, confidence, ways)
+    assert condensed.shape == (4, 10)
+    for between in ((ways, ways), (ways, error)):
+        a, b = ((of @ between[0]).T @ (of @ between[1]) for of in (whole, condensed))
+        np.testing.assert_allclose(b, a, rtol=1e-7, atol=1e-9 * np.abs(a).max())
 
 
 def test_the_view_is_that_of_the_camera_in_head_space():

@@ -16,8 +16,16 @@ from dvp_core.tracking.skin_bundle import _Evidence, _linearised
 from dvp_core.tracking.states import NAMED_RANGE, FrameState, Layout, SharedState
 from dvp_core.tracking.surface import landmark_points, vertex_points
 from dvp_core.tracking.texture import Texture, texture_of_plate
-from dvp_core.tracking.tile_tracks import TileTracks, templates_of, tile_grid, track_key_tiles, track_tiles
-from dvp_core.tracking.tiles import TileSights
+from dvp_core.tracking.tile_tracks import (
+    TileTracks,
+    read_tiles,
+    templates_of,
+    tile_grid,
+    tile_reader,
+    track_key_tiles,
+    track_tiles,
+)
+from dvp_core.tracking.tiles import TileSights, see_tiles, skin_tiles
 from dvp_core.tracking.visibility import depth_picture
 from tests.tracking.stage import FOCAL_PX, SIDE, performance, staged
 
@@ -52,6 +60,30 @@ def test_a_pattern_does_not_change_with_slow_light():
     plain, lit = (texture_of_plate(bytes_of(p), WINDOW, across_px=128) for p in (picture, picture * gradient))
     assert plain.values.std() > 0.05
     assert np.abs(plain.values - lit.values)[8:-8, 8:-8].max() < 0.15 * plain.values.std()
+
+
+def test_a_tile_reader_reads_what_the_reference_reads():
+    random = np.random.default_rng(9)
+    texture = texture_of_plate(bytes_of(speckled(random)), WINDOW, across_px=50)
+    grid, count = tile_grid(0.001, OPTIONS.half_width_px), 80
+    centers = random.uniform(-10, 170, (count, 2))  # some beyond the window
+    sights = replace(flat_sights(centers), pixels_per_metre=random.normal(size=(count, 2, 2)) * 1000)
+    reader = tile_reader(texture, sights, grid)
+    for _ in range(2):
+        shift_m = random.normal(size=(count, 2)) * 0.001
+        expected = read_tiles(texture, sights, grid, shift_m)
+        np.testing.assert_allclose(reader.read(shift_m), expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_some_tiles_look_as_they_did_among_all():
+    face, state, camera, _, _ = shown()
+    tiles = skin_tiles(face, np.flatnonzero(face.region("face"))[::5])
+    which = np.array([3, 30, 7, 80])
+    few = tiles.chosen(which)
+    assert len(few.patch.triangles) < len(tiles.patch.triangles) / 4
+    whole, alone = see_tiles(tiles, state, camera), see_tiles(few, state, camera)
+    for name in ("frames_head", "centers_px", "pixels_per_metre", "facing"):
+        np.testing.assert_allclose(getattr(alone, name), getattr(whole, name)[which], rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("shift_px", [(0.4, -0.7), (-0.9, 0.6)])

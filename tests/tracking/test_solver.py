@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dvp_core.tracking.solver import (
+    LateEquations,
     NormalEquations,
     Residual,
     SolverOptions,
@@ -74,3 +75,34 @@ def test_robust_energy_is_squared_near_and_linear_far():
     assert energy_of(near) == pytest.approx(0.0005, rel=1e-3)
     far, farther = (Residual(np.array([size]), np.zeros((1, 1)), robust_scale=1.0) for size in (1e3, 2e3))
     assert energy_of(farther) == pytest.approx(2 * energy_of(far), rel=1e-2)
+
+
+def test_late_equations_are_the_same_and_derive_only_what_is_stepped_from():
+    asked: list[float] = []
+
+    def late(point: np.ndarray) -> LateEquations:
+        def jacobian() -> np.ndarray:
+            asked.append(float(point[0]))
+            return np.array([[-20 * point[0], 10.0], [-1.0, 0.0]])
+
+        values = np.array([10 * (point[1] - point[0] ** 2), 1 - point[0]])
+        return LateEquations([Residual(values, jacobian, robust_scale=2.0), Residual(point - 3, np.eye(2))], 2)
+
+    def early(point: np.ndarray) -> NormalEquations:
+        return accumulate(late(point).residuals, 2)
+
+    point = np.array([0.8, 0.7])
+    equations, expected = late(point), early(point)
+    assert equations.energy == expected.energy
+    np.testing.assert_array_equal(equations.hessian, expected.hessian)
+    np.testing.assert_array_equal(equations.gradient, expected.gradient)
+    start, options = np.array([-1.2, 1.0]), SolverOptions(max_steps=6, least_gain=0)
+    found = [minimise(start, linearise=model, retract=np.add, options=options) for model in (early, late)]
+    np.testing.assert_array_equal(found[1].state, found[0].state)
+    asked.clear()
+    bottom = found[0].state + np.array([0.05, 0.0])
+    solution = minimise(bottom, linearise=late, retract=np.add, options=SolverOptions(max_steps=1, first_damping=1.0))
+    assert asked == [bottom[0]]
+    assert solution.equations.energy < late(bottom).energy
+    np.testing.assert_array_equal(solution.equations.hessian, early(solution.state).hessian)
+    assert solution.state[0] in asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 
 from dvp_core.data.camera import Camera
 from dvp_core.data.progress import Progress
+from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
 from dvp_core.tracking.batched.frames import Batch, BatchProblem, FittedBatch, batch_problem, fit_batch
@@ -96,7 +96,7 @@ def follow_in_batches(clip: KnownClip, batches: Batches, progress: Progress) -> 
     shots = _shots(clip.landmarks.is_detected, clip.cuts)
     eyes = eye_pair(person.face)
     before, light = None, problem.fresh_light
-    for seen in _one_ahead(in_groups(_seen_frames(clip), batches.frame_count)):
+    for seen in ahead(in_groups(_seen_frames(clip), batches.frame_count), count=1):
         progress("frames", seen[0].index, clip.frame_count)
         with torch.inference_mode():
             result = fit_batch(problem, _batch(seen, clip.points, shots, problem, before, light))
@@ -120,15 +120,6 @@ def _seen_frames(clip: KnownClip) -> Iterator[_Seen]:
             if problem.texture is not None:
                 texture = cut_of_plate(plate, ibug_px, across_px=problem.texture.across_px)
         yield _Seen(index, cut, texture, _eye_cut(plate, *clip.points.eyes(index)))
-
-
-def _one_ahead(batches: Iterator[list[_Seen]]) -> Iterator[list[_Seen]]:
-    """Yield the batches while the next one is being decoded in a thread."""
-    with ThreadPoolExecutor(max_workers=1) as decoder:
-        coming = decoder.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = decoder.submit(next, batches, None)
-            yield batch
 
 
 def _shots(is_detected: np.ndarray, cuts: Sequence[int]) -> _Shots:

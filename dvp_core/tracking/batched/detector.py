@@ -21,7 +21,7 @@ class DetectorPoints:
         numbers: (D,) the points' numbers among the detector's.
         points: Where the detector would see them.
         view_response_m: (D, 3, 6).
-        whitening: (2 D, 2 D).
+        whitening: (K, 2 D) of points that are sure.
     """
 
     numbers: torch.Tensor
@@ -45,17 +45,17 @@ def view_terms(states: FrameStates) -> torch.Tensor:
 def detector_residual(
     seen: SeenPoints, targets_px: torch.Tensor, whitening: torch.Tensor, upright: torch.Tensor
 ) -> Residuals:
-    """Return 2 N residuals a frame: whitened distances of seen points from detected ones.
+    """Return K residuals a frame: whitened distances of seen points from detected ones.
 
     Args:
         seen: N model points.
         targets_px: (B, N, 2) detected points.
-        whitening: (2 N, 2 N).
+        whitening: (K, 2 N), or one a frame (B, K, 2 N).
         upright: (B, 2, 2), see `metres_upright`.
     """
     away = ((seen.points_px - targets_px) @ upright.transpose(1, 2)).flatten(1)
     jacobian = seen.jacobian(seen.pixel_rows_of(upright[:, None])).flatten(1, 2)
-    return Residuals(away @ whitening.T, whitening @ jacobian)
+    return Residuals((away[:, None] @ whitening.mT).squeeze(1), whitening @ jacobian)
 
 
 def metres_upright(states: FrameStates, distance_m: torch.Tensor, focal_px: float) -> torch.Tensor:

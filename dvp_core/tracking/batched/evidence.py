@@ -21,6 +21,7 @@ from dvp_core.tracking.batched.points import (
 from dvp_core.tracking.batched.solver import Residuals
 from dvp_core.tracking.batched.states import FrameStates
 from dvp_core.tracking.batched.surface import RidingPoints, riding_points, see
+from dvp_core.tracking.detector import CalibratedDetector
 from dvp_core.tracking.evidence import OPENING_PAIRS, FramePoints, Rig
 from dvp_core.tracking.options import LandmarkOptions
 
@@ -37,6 +38,8 @@ class DetectedPoints:
         detector_px: (B, N, 2) of a calibrated detector, those that its table knows.
         doubt: (B, 68), what a point's expected error is multiplied by.
         eye_distance_px: The unit of the detector's errors.
+        whitening: (B, K, 2 N) of a calibrated detector, None where it is sure of all its points in all frames.
+        sure: (B, N) how sure it is, None as before.
     """
 
     ibug_px: torch.Tensor
@@ -44,11 +47,13 @@ class DetectedPoints:
     detector_px: torch.Tensor | None
     doubt: torch.Tensor
     eye_distance_px: float
+    whitening: torch.Tensor | None = None
+    sure: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
 class RidingRig:
-    """Model points that answer a detector's; see `Rig`."""
+    """Model points that answer a detector's; see `Rig`, of which `reference` is the detector."""
 
     ibug: RidingPoints
     ibug_factors: torch.Tensor
@@ -58,6 +63,7 @@ class RidingRig:
     options: LandmarkOptions
     detector: DetectorPoints | None
     opening_pairs: torch.Tensor
+    reference: CalibratedDetector | None
 
     def outlines(self, points: DetectedPoints, states: FrameStates, camera: Camera) -> Outlines | None:
         """Return where the outline lies in each frame, None where its points are not used."""
@@ -73,7 +79,7 @@ class RidingRig:
         opening_px = unit_px * self.options.opening_factor * points.doubt[:, self.opening_pairs].amax(dim=2)
         openings = opening_residual(seen, self.opening_pairs, points.ibug_px, opening_px)
         if self.detector is not None and points.detector_px is not None:
-            return [_calibrated_term(self.detector, points.detector_px, states, camera), openings]
+            return [_calibrated_term(self.detector, points.detector_px, points.whitening, states, camera), openings]
         terms = [landmark_residual(seen, points.ibug_px, unit_px * self.ibug_factors * points.doubt), openings]
         if len(self.dense_factors):
             sigma_px = unit_px * self.dense_factors
@@ -88,17 +94,24 @@ class RidingRig:
         """Return (B,): see `dvp_core.tracking.frames.landmark_error_px`."""
         if self.detector is not None and points.detector_px is not None:
             missing = self.detector.seen(states, camera).points_px - points.detector_px
+            if points.sure is not None:
+                share = points.sure / points.sure.sum(dim=1, keepdim=True).clamp(min=1e-6)
+                return (missing.square().sum(dim=-1) * share).sum(dim=1).sqrt()
         else:
             missing = (see(self.ibug, states, camera).points_px - points.ibug_px)[:, 17:]
         return missing.square().sum(dim=-1).mean(dim=1).sqrt()
 
 
 def _calibrated_term(
-    detector: DetectorPoints, detector_px: torch.Tensor, states: FrameStates, camera: Camera
+    detector: DetectorPoints,
+    detector_px: torch.Tensor,
+    whitening: torch.Tensor | None,
+    states: FrameStates,
+    camera: Camera,
 ) -> Residuals:
     seen = detector.seen(states, camera)
     upright = metres_upright(states, seen.points_camera[..., 2].mean(dim=1), camera.focal_px)
-    return detector_residual(seen, detector_px, detector.whitening, upright)
+    return detector_residual(seen, detector_px, detector.whitening if whitening is None else whitening, upright)
 
 
 def riding_rig(rig: Rig, device: torch.device, dtype: torch.dtype) -> RidingRig:
@@ -112,6 +125,7 @@ def riding_rig(rig: Rig, device: torch.device, dtype: torch.dtype) -> RidingRig:
         rig.options,
         None if rig.detector is None else detector_points(rig.detector, device, dtype),
         torch.as_tensor(OPENING_PAIRS, dtype=torch.int64, device=device),
+        rig.detector,
     )
 
 
@@ -125,10 +139,22 @@ def detected_points(
 
     known = [frame.detector_px for frame in frames if frame.detector_px is not None]
     is_calibrated = rig.detector is not None and len(known) == len(frames)
+    is_unsure = any((c := frame.detector_confidence) is not None and (c < 1).any() for frame in frames)
     return DetectedPoints(
         stacked([frame.ibug_px for frame in frames]),
         stacked([frame.dense_px for frame in frames]),
         stacked(known)[:, rig.detector.numbers] if rig.detector and is_calibrated else None,
         stacked([1 / np.sqrt(np.maximum(frame.confidence, 1e-3)) for frame in frames]),
         frames[0].eye_distance_px,
+        stacked(_whitenings(frames, rig.reference)) if is_unsure and rig.reference else None,
+        stacked(_confidences(frames, rig.reference)) if is_unsure and rig.reference else None,
     )
+
+
+def _whitenings(frames: list[FramePoints], detector: CalibratedDetector) -> list[np.ndarray]:
+    return [detector.whitening_of(frame.confidence_of(detector.numbers)) for frame in frames]
+
+
+def _confidences(frames: list[FramePoints], detector: CalibratedDetector) -> list[np.ndarray]:
+    known = [frame.confidence_of(detector.numbers) for frame in frames]
+    return [np.ones(len(detector.numbers)) if sure is None else sure for sure in known]

@@ -27,5 +27,8 @@ def contour_residual(
     """
     weighted = across / sigma_px[:, None]
     values = ((seen.points_px - targets_px) * weighted).sum(axis=1)
-    jacobian = np.einsum("nk,nkp->np", weighted, seen.pixel_jacobian())
+
+    def jacobian() -> np.ndarray:
+        return np.einsum("nk,nkp->np", weighted, seen.pixel_jacobian())
+
     return Residual(values, jacobian, robust_scale=robust_scale)

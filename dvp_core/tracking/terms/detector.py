@@ -15,18 +15,23 @@ from dvp_core.tracking.surface import SeenPoints
 def detector_residual(
     seen: SeenPoints, targets_px: np.ndarray, whitening: np.ndarray, metres_upright: np.ndarray
 ) -> Residual:
-    """Return 2 N residuals: whitened distances of seen points from detected ones.
+    """Return K residuals: whitened distances of seen points from detected ones.
 
     Args:
         seen: N model points.
         targets_px: (N, 2) detected points.
-        whitening: (2 N, 2 N), see `CalibratedDetector`.
+        whitening: (K, 2 N), see `CalibratedDetector`.
         metres_upright: (2, 2), turns distances in the picture into those the whitening was made for, see there.
     """
-    values = whitening @ ((seen.points_px - targets_px) @ metres_upright.T).ravel()
-    jacobian = np.matmul(metres_upright, seen.pixel_jacobian()).reshape(len(values), -1)
-    # The product is the dearest of a frame; single precision is far finer than what it is good for.
-    return Residual(values, (whitening.astype(np.float32) @ jacobian.astype(np.float32)).astype(np.float64))
+    away = ((seen.points_px - targets_px) @ metres_upright.T).ravel()
+    values = (whitening @ away.astype(whitening.dtype)).astype(np.float64)
+
+    def jacobian() -> np.ndarray:
+        metres = np.matmul(metres_upright, seen.pixel_jacobian()).reshape(2 * len(targets_px), -1)
+        # The product is the dearest of a frame; single precision is far finer than what it is good for.
+        return (whitening.astype(np.float32, copy=False) @ metres.astype(np.float32)).astype(np.float64)
+
+    return Residual(values, jacobian)
 
 
 def metres_upright(rotation: np.ndarray, distance_m: float, focal_px: float) -> np.ndarray:

@@ -21,5 +21,8 @@ def landmark_residual(
     """
     precision = (1 / sigma_px)[:, None]
     values = (seen.points_px - targets_px) * precision
-    jacobian = seen.pixel_jacobian() * precision[..., None]
-    return Residual(values.ravel(), jacobian.reshape(values.size, -1), group_size=2, robust_scale=robust_scale)
+
+    def jacobian() -> np.ndarray:
+        return (seen.pixel_jacobian() * precision[..., None]).reshape(values.size, -1)
+
+    return Residual(values.ravel(), jacobian, group_size=2, robust_scale=robust_scale)

@@ -32,7 +32,9 @@ def opening_residual(
     upper, lower = pairs.T
     precision = (1 / sigma_px)[:, None]
     apart = (seen.points_px[upper] - seen.points_px[lower]) - (targets_px[upper] - targets_px[lower])
-    by_step = seen.pixel_jacobian()
-    jacobian = (by_step[upper] - by_step[lower]) * precision[..., None]
-    values = apart * precision
-    return Residual(values.ravel(), jacobian.reshape(values.size, -1), group_size=2, robust_scale=robust_scale)
+
+    def jacobian() -> np.ndarray:
+        by_step = seen.pixel_jacobian()
+        return ((by_step[upper] - by_step[lower]) * precision[..., None]).reshape(apart.size, -1)
+
+    return Residual((apart * precision).ravel(), jacobian, group_size=2, robust_scale=robust_scale)

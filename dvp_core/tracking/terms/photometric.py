@@ -46,9 +46,12 @@ def photometric_residual(
     lit = appearance.reflectance * (sh_basis(normals) @ appearance.illumination_sh)
     precision = 1 / appearance.sigma
     values = (colours - lit) * precision[:, None]
-    rows = gradient_px @ project_jacobian(seen.points_camera, seen.camera)
-    jacobian = seen.jacobian(rows)
-    by_normal = np.einsum("nbi,bc->nci", sh_basis_jacobian(normals), appearance.illumination_sh)
-    jacobian[..., seen.layout.rotation] -= np.cross(normals[:, None], by_normal * appearance.reflectance[..., None])
-    jacobian *= precision[:, None, None]
-    return Residual(values.ravel(), jacobian.reshape(values.size, -1), group_size=3, robust_scale=robust_scale)
+
+    def jacobian() -> np.ndarray:
+        by_step = seen.jacobian(gradient_px @ project_jacobian(seen.points_camera, seen.camera))
+        by_normal = np.einsum("nbi,bc->nci", sh_basis_jacobian(normals), appearance.illumination_sh)
+        by_step[..., seen.layout.rotation] -= np.cross(normals[:, None], by_normal * appearance.reflectance[..., None])
+        by_step *= precision[:, None, None]
+        return by_step.reshape(values.size, -1)
+
+    return Residual(values.ravel(), jacobian, group_size=3, robust_scale=robust_scale)

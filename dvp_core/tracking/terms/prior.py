@@ -10,8 +10,12 @@ from dvp_core.tracking.states import FrameState, Layout, SharedState
 
 def expression_prior(state: FrameState, layout: Layout, *, mean: np.ndarray, sigma: np.ndarray) -> Residual:
     """Return E residuals: distance of the expression from its mean (E,), over its spread (E,)."""
-    jacobian = np.zeros((len(sigma), layout.size))
-    jacobian[:, layout.expression] = np.diag(1 / sigma)
+
+    def jacobian() -> np.ndarray:
+        by_step = np.zeros((len(sigma), layout.size))
+        by_step[:, layout.expression] = np.diag(1 / sigma)
+        return by_step
+
     return Residual((state.expression - mean) / sigma, jacobian)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +24,7 @@ class Motion:
 def temporal_residual(state: FrameState, expected: FrameState, layout: Layout, usual: Motion) -> Residual:
     """Return 6 + E residuals: the way from the expected state, over the usual motion."""
     count = 6 + len(state.expression)
-    turn = rotation_vector_from_matrix(state.rotation @ expected.rotation.T)
-    jacobian = np.zeros((count, layout.size))
-    jacobian[0:3, layout.rotation] = _inverse_left_jacobian(turn) / usual.rotation_rad
-    jacobian[3:6, layout.translation] = np.eye(3) / usual.translation_m
-    jacobian[6:, layout.expression] = np.diag(1 / usual.expression)
+    turn = _rotation_vector(state.rotation @ expected.rotation.T)
     values = np.concatenate(
         [
             turn / usual.rotation_rad,
@@ -35,7 +32,27 @@ def temporal_residual(state: FrameState, expected: FrameState, layout: Layout, u
             (state.expression - expected.expression) / usual.expression,
         ]
     )
+
+    def jacobian() -> np.ndarray:
+        by_step = np.zeros((count, layout.size))
+        by_step[0:3, layout.rotation] = _inverse_left_jacobian(turn) / usual.rotation_rad
+        by_step[3:6, layout.translation] = np.eye(3) / usual.translation_m
+        by_step[6:, layout.expression] = np.diag(1 / usual.expression)
+        return by_step
+
     return Residual(values, jacobian)
+
+
+def _rotation_vector(turn: np.ndarray) -> np.ndarray:
+    """Return what `rotation_vector_from_matrix` does, of one matrix that turns by less than a right angle sooner."""
+    (a, b, c), (d, e, f), (g, h, i) = turn.tolist()
+    cosine = (a + e + i - 1) / 2
+    if cosine < 0:
+        return rotation_vector_from_matrix(turn)
+    axis = (h - f) / 2, (c - g) / 2, (d - b) / 2
+    sine = math.hypot(*axis)
+    scale = math.atan2(sine, cosine) / sine if sine > 1e-8 else 1.0
+    return scale * np.array(axis)
 
 
 def _inverse_left_jacobian(turn: np.ndarray) -> np.ndarray:

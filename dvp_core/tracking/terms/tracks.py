@@ -20,5 +20,8 @@ def track_residual(
         robust_scale: See `Residual`.
     """
     values = (whitening @ (seen.points_px - targets_px)[..., None])[..., 0]
-    jacobian = whitening @ seen.pixel_jacobian()
-    return Residual(values.ravel(), jacobian.reshape(values.size, -1), group_size=2, robust_scale=robust_scale)
+
+    def jacobian() -> np.ndarray:
+        return (whitening @ seen.pixel_jacobian()).reshape(values.size, -1)
+
+    return Residual(values.ravel(), jacobian, group_size=2, robust_scale=robust_scale)

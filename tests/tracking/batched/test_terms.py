@@ -38,7 +38,7 @@ from dvp_core.tracking.terms.prior import expression_prior
 from dvp_core.tracking.terms.temporal import Motion, temporal_residual
 from tests.tracking.batched.conftest import DEVICE, DTYPE, states_of, tensor
 
-TERMS = ("landmarks", "openings", "contour", "detector", "photometric", "expression", "temporal")
+TERMS = ("landmarks", "openings", "contour", "detector", "unsure detector", "photometric", "expression", "temporal")
 RELATIVE_TOLERANCE = 1e-9  # float64, the same formulas in another order
 DETECTOR_TOLERANCE = 1e-5  # its large product may be taken in float32 by either side
 SINGLE_TOLERANCE = 1e-4  # float32, of the largest number of its kind
@@ -72,6 +72,7 @@ def twins(tiny_face, tiny_frames) -> Twins:
     across = random.normal(size=(3, count, 2))
     pairs = np.array([[0, 3], [5, 2], [4, 7]])
     whitening = np.linalg.inv(np.linalg.cholesky(np.cov(random.normal(size=(2 * count, 5 * count)))))
+    unsure = np.stack([whitening[:9] * k for k in (1.0, 0.5, 0.2)])
     distances = random.uniform(0.4, 0.7, 3)
     pixels, origins = random.uniform(0, 1, (3, 20, 30, 3)), random.uniform(-15, 0, (3, 2))
     normals = random.normal(size=(3, count, 3)) + np.array([0, 0, 2])
@@ -96,6 +97,7 @@ def twins(tiny_face, tiny_frames) -> Twins:
         "openings": lambda k: opening_residual(seen(k), pairs, targets[k], sigma[k, 3:6]),
         "contour": lambda k: contour_residual(seen(k), targets[k], across[k], sigma[k]),
         "detector": lambda k: detector_residual(seen(k), targets[k], whitening, upright(k)),
+        "unsure detector": lambda k: detector_residual(seen(k), targets[k], unsure[k], upright(k)),
         "photometric": lambda k: photometric_residual(
             seen(k), Appearance(reflectance, normals[k], light[k], sigma[k]), windows[k]
         ),
@@ -112,6 +114,7 @@ def twins(tiny_face, tiny_frames) -> Twins:
         "openings": lambda: points.opening_residual(seen_all(), torch.as_tensor(pairs), wanted, errors[:, 3:6]),
         "contour": lambda: points.contour_residual(seen_all(), wanted, tensor(across), errors),
         "detector": lambda: detector.detector_residual(seen_all(), wanted, tensor(whitening), all_upright),
+        "unsure detector": lambda: detector.detector_residual(seen_all(), wanted, tensor(unsure), all_upright),
         "photometric": lambda: photometric.photometric_residual(seen_all(), looks, pictures, forms),
         "expression": lambda: priors.expression_prior(states, mean=tensor(mean), sigma=tensor(spread)),
         "temporal": lambda: priors.temporal_residual(states, states_of(before), torch.as_tensor(follows), usual),
@@ -127,7 +130,7 @@ def assert_close(found: torch.Tensor, expected: np.ndarray, tolerance: float = R
 def test_residuals_are_those_of_the_reference(twins, name):
     found = twins.batched[name]()
     expected = [twins.reference[name](index) for index in range(3)]
-    tolerance = DETECTOR_TOLERANCE if name == "detector" else RELATIVE_TOLERANCE
+    tolerance = DETECTOR_TOLERANCE if "detector" in name else RELATIVE_TOLERANCE
     assert_close(found.values, np.stack([each.values for each in expected]), tolerance)
     assert_close(found.jacobian, np.stack([each.jacobian for each in expected]), tolerance)
     assert found.robust_scale == expected[0].robust_scale
@@ -143,7 +146,7 @@ def test_normal_equations_are_those_of_the_reference(twins, name, dtype):
     found = accumulate_all([cast, cast])
     size = residual.jacobian.shape[2]
     expected = [accumulate([twins.reference[name](index)] * 2, size) for index in range(3)]
-    double = DETECTOR_TOLERANCE if name == "detector" else RELATIVE_TOLERANCE
+    double = DETECTOR_TOLERANCE if "detector" in name else RELATIVE_TOLERANCE
     tolerance = double if dtype == torch.float64 else SINGLE_TOLERANCE
     assert_close(found.hessian, np.stack([each.hessian for each in expected]), tolerance)
     assert_close(found.gradient, np.stack([each.gradient for each in expected]), tolerance)

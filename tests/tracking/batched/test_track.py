@@ -117,9 +117,13 @@ def test_actor_is_tracked_as_by_the_reference(has_colours, median_deg, largest_d
         assert np.ptp(expected.illumination_sh, axis=0).max() > 0.02
 
 
-def test_calibrated_detector_is_followed_as_by_the_reference(test_data):
+@pytest.mark.parametrize("confidence", [1.0, 0.3])
+def test_calibrated_detector_is_followed_as_by_the_reference(test_data, confidence):
     folder, count = test_data / "synthetic" / "seq_12", 16
     points = read_landmarks(folder / "landmarks.npz")
+    sure = points.confidence.copy()
+    sure[5:12, ::4] = confidence
+    points = replace(points, confidence=sure)
     source = first_frames(open_clip(folder, fps=points.fps or Fraction(30)), count)
     options = TrackOptions(focal_px=float(np.load(folder / "truth.npz")["focal_px"]), key_frame_count=4)
     model = import_ict(test_data / "ict_facekit" / "ict_facekit.npz")
