@@ -31,6 +31,7 @@ MEDIAPIPE_IRISES = np.array([[473, 474, 475, 476, 477], [468, 469, 470, 471, 472
 
 JAW_68 = np.arange(0, 17)
 EYES_68 = np.array([[42, 43, 44, 45, 46, 47], [36, 37, 38, 39, 40, 41]])  # subject's left eye first
+MOUTH_68 = np.arange(48, 68)
 LID_PAIRS_68 = np.array([[43, 47], [44, 46], [37, 41], [38, 40]])  # upper, lower
 LIP_PAIRS_68 = np.array([[61, 67], [62, 66], [63, 65]])
 

@@ -65,10 +65,12 @@ class TextureOptions:
         farthest_px: How far a tile may lie from where it should.
         least_facing: Cosine of the angle of sight at which a tile is still read.
         least_key_frames: Key frames that must show a tile.
-        slide_m: How far a tile may lie from its vertex along the skin.
+        slide_m: How far a tile may lie from its vertex along the skin: anywhere, else the tiles would hold the shape
+            where it stood when they were laid out.
         bulge_m: How far across.
         rim_px: Expected error of the rim.
         identity_sigma: Spread of the identity, in the model's standard deviations, once the skin itself is seen.
+        expression_growth: The expressions' spread in the key frames is this much wider then.
         round_count: How often the key frames' tiles are tracked and the key frames moved.
     """
 
@@ -83,10 +85,11 @@ class TextureOptions:
     farthest_px: float = 2.5
     least_facing: float = 0.35
     least_key_frames: int = 3
-    slide_m: float = 0.004
+    slide_m: float = 0.1
     bulge_m: float = 0.0007
     rim_px: float = 1.0
     identity_sigma: float = 0.5
+    expression_growth: float = 1.4
     round_count: int = 5
 
 

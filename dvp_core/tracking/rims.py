@@ -12,6 +12,7 @@ import numpy as np
 
 from dvp_core.data.camera import Camera
 from dvp_core.data.face_model import FaceModel
+from dvp_core.data.landmark_definitions import EYES_68, MOUTH_68
 from dvp_core.face import evaluate, landmarks_68, vertex_normals
 from dvp_core.maths.projection import project
 from dvp_core.tracking.picture import Picture
@@ -24,6 +25,7 @@ BEHIND_M = 0.02  # what lies beyond the rim is at least this much deeper
 LEAST_CONTRAST, LEAST_SHARPNESS, NOISE = 0.06, 2.5, 0.03  # natural logarithm of linear brightness
 DARK = 0.01
 ABOVE_EYES_M = 0.02
+ROUND_LIPS_M = 0.012
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,15 @@ class RimFinder:
 
 
 def rim_finder(model: FaceModel) -> RimFinder:
-    """Return a model's edges of cheeks, jaw and ears; above the eyes there may be hair."""
-    eyes = landmarks_68(model, model.vertices)[36:48, 1].mean()
-    usable = model.region("face", "head") & (model.vertices[:, 1] < eyes + ABOVE_EYES_M)
+    """Return a model's edges of cheeks, jaw and ears.
+
+    Above the eyes there may be hair, the neck bends by itself, and behind the lips lie teeth that nobody knows.
+    """
+    points, heights = landmarks_68(model, model.vertices), model.vertices[:, 1]
+    usable = model.region("face") | (model.region("head") & (heights > points[MOUTH_68, 1].mean()))
+    usable &= heights < points[EYES_68.ravel(), 1].mean() + ABOVE_EYES_M
+    to_lips = np.linalg.norm(model.vertices[:, None] - points[MOUTH_68], axis=-1).min(axis=1)
+    usable &= to_lips > ROUND_LIPS_M
     corners = model.triangles
     edges = np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1)
     owners = np.tile(np.arange(len(corners)), 3)

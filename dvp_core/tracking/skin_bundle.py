@@ -106,7 +106,11 @@ def fit_skin_bundle(
         has_focal: Whether the focal length moves.
         progress: Told of "skin".
     """
-    problem = replace(problem, priors=replace(problem.priors, identity_sigma=options.identity_sigma))
+    problem = replace(
+        problem,
+        priors=replace(problem.priors, identity_sigma=options.identity_sigma),
+        expression_sigma=options.expression_growth * problem.expression_sigma,
+    )
     layout = Layout(len(problem.expression_sigma), len(bundle.shared.identity), has_focal)
     vertices = _tile_vertices(model, options.key_tile_count)
     points, finder = vertex_points(model, vertices), rim_finder(model)
