@@ -25,7 +25,8 @@ from dvp_core.data.passes import CHANNELS_PER_FRAME, PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
 from dvp_core.generator.networks import Window
-from dvp_core.generator.options import HoldOut
+from dvp_core.generator.options import HoldOut, TrainOptions
+from dvp_core.generator.splitting import watched_frames
 from dvp_core.generator.windows import reduced
 
 PlateCrops = Callable[[int], np.ndarray]
@@ -47,6 +48,7 @@ class TrainingImages:
         plates: (N, H, W, 3) uint8, the plate's crop.
         history: (N, H / scale, W / scale, 9) float16, reduced channels in [-1, 1].
         targets: Ascending indices of the frames to learn from; the others only serve windows.
+        watched: Ascending indices of the frames that are only measured, see `splitting.py`.
         window: Frames in a window.
     """
 
@@ -55,6 +57,7 @@ class TrainingImages:
     plates: np.ndarray
     history: np.ndarray
     targets: np.ndarray
+    watched: np.ndarray
     window: int
 
     def batch(self, indices: np.ndarray, device: torch.device) -> tuple[Window, Tensor]:
@@ -103,7 +106,7 @@ def prepare_training_images(
     plate_crops: PlateCrops,
     folder: Path,
     *,
-    hold_out: HoldOut,
+    options: TrainOptions,
     window: int,
     history_scale: int,
     progress: Progress = no_progress,
@@ -113,7 +116,8 @@ def prepare_training_images(
     Raises:
         DataError: Passes of another take or crop, a missing pass, a plate crop of another size, a full disk.
     """
-    targets = training_indices(take, hold_out)
+    targets = training_indices(take, options.hold_out)
+    is_watched = watched_frames(targets, float(take.clip.fps), options, where=f"take '{take.subject}'")
     frame_count = int(targets[-1]) + 1
     identity: dict[str, Any] = {
         "version": _CACHE_VERSION,
@@ -124,7 +128,7 @@ def prepare_training_images(
     if not _is_whole(folder, identity):
         _make(take, passes, plate_crops, folder, identity, progress)
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _NAMES}
-    return TrainingImages(**arrays, targets=targets, window=window)
+    return TrainingImages(**arrays, targets=targets[~is_watched], watched=targets[is_watched], window=window)
 
 
 _NAMES = ("colours", "places", "plates", "history")

@@ -13,7 +13,7 @@ from dvp_core.generator import TrainOptions, load_generator, synthesise, train, 
 from dvp_core.generator.coverage import coverage_of
 from dvp_core.generator.dataset import prepare_training_images, training_indices
 from dvp_core.generator.networks import FastNetwork
-from dvp_core.generator.training import learning_rate_factor
+from dvp_core.generator.run import learning_rate_factor
 from dvp_core.generator.windows import StreamingWindow
 
 
@@ -143,7 +143,7 @@ def test_training_windows_equal_rendering_windows(tmp_path):
     take = make_take()
     passes = DiscPasses(take)
     images = prepare_training_images(
-        take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+        take, passes, plate_crops, tmp_path / "images", options=TrainOptions(), window=11, history_scale=8
     )
     indices = np.array([0, 4, 17])
     batch, wanted = images.batch(indices, torch.device("cpu"))
@@ -161,7 +161,7 @@ def test_images_are_made_once(tmp_path):
     passes = DiscPasses(take)
     for _ in range(2):
         prepare_training_images(
-            take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+            take, passes, plate_crops, tmp_path / "images", options=TrainOptions(), window=11, history_scale=8
         )
     assert set(passes.reads.values()) == {1}
 

@@ -1,0 +1,260 @@
+"""One training run from its first step to its last: budget, step size, checks, saved states, previews, record.
+
+What a step does stands in `steps.py`; what a frame is, in `dataset.py`; what a check is, in `watching.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import canonical_json, write_bytes_atomically
+from dvp_core.data.progress import Progress
+from dvp_core.generator.dataset import TrainingImages
+from dvp_core.generator.devices import chosen_device, trains_faster_in_half
+from dvp_core.generator.initial_images import set_initial_images
+from dvp_core.generator.networks import FastNetwork, NetworkConfig
+from dvp_core.generator.options import TrainOptions
+from dvp_core.generator.previews import write_preview
+from dvp_core.generator.resuming import restore_state, save_state
+from dvp_core.generator.steps import (
+    TrainingState,
+    follow_average,
+    fresh_state,
+    restart_average,
+    set_learning_rate,
+    step_of,
+)
+from dvp_core.generator.watching import CHECK_STEPS, check, keep_best
+
+STAGE = "training"
+_RECORD_STEPS = 50
+_PREVIEW_IMAGES = 4
+_WARM_UP_STEPS = 20
+
+
+@dataclass
+class Run:
+    """One training run in progress."""
+
+    options: TrainOptions
+    config: NetworkConfig
+    images: TrainingImages
+    state: TrainingState
+    device: torch.device
+    is_half: bool
+    folder: Path
+    identity: dict[str, Any]
+    began_s: float
+    record: list[dict[str, float]] = field(default_factory=list)
+    batch_size: int = 0
+    saved_s: float = 0.0
+
+    @property
+    def done_fraction(self) -> float:
+        """How much of the budget is spent, 0..1."""
+        if self.options.steps is not None:
+            return self.state.step / max(self.options.steps, 1)
+        return self.state.elapsed_s / self.budget_s
+
+    @property
+    def budget_s(self) -> float:
+        """Training time allowed where no number of steps is given."""
+        minutes = self.options.minutes
+        return 60 * (self.options.recipe.default_minutes if minutes is None else minutes)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether the watched frames have not come out better for so long that training stops."""
+        patience = self.options.patience_checks
+        return self.state.best is not None and patience is not None and self.state.checks_since_best >= patience
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no step is left to do."""
+        return self.done_fraction >= 1 or self.has_settled
+
+
+def started_run(
+    options: TrainOptions, config: NetworkConfig, images: TrainingImages, folder: Path, *, source: dict[str, Any]
+) -> Run:
+    """Return a run at its beginning, or where its last saved state stands.
+
+    Args:
+        options: See `TrainOptions`.
+        config: The network's shape.
+        images: What to learn from.
+        folder: Where states, previews and the record stand.
+        source: What besides the options makes this run another than any other's, such as the take's hash.
+
+    Raises:
+        DataError: A damaged state, or a device that is not there.
+    """
+    began_s = time.monotonic()
+    device = chosen_device(options.device)
+    state = fresh_state(config, options.recipe, seed=options.seed, device=device, is_watched=len(images.watched) > 0)
+    if isinstance(state.network, FastNetwork):
+        set_initial_images(state.network, images)
+        restart_average(state)
+    batch_size = min(options.batch_size or options.recipe.batch_size, len(images.targets))
+    asked = ("preset", "hold_out", "watch", "patience", "seed", "steps", "minutes")
+    identity = source | {"config": asdict(config), "batch_size": batch_size}
+    identity |= {name: getattr(options, name) for name in asked}
+    run = Run(options, config, images, state, device, trains_faster_in_half(device), folder, identity, began_s)
+    run.batch_size = batch_size
+    record = restore_state(folder / "state.safetensors", state, identity)
+    if record is not None:
+        run.record, run.began_s = record, time.monotonic() - state.elapsed_s
+    run.saved_s = state.elapsed_s
+    return run
+
+
+def train_to_end(run: Run, progress: Progress) -> None:
+    """Spend what is left of the budget; checks, saved states and previews are part of it.
+
+    Raises:
+        DataError: Training diverged, or the disk is full.
+    """
+    is_consistent = True
+    try:
+        while not run.is_over:
+            is_consistent = False
+            values = _one_step(run)
+            run.state.elapsed_s = time.monotonic() - run.began_s
+            _measure(run, values)
+            is_consistent = True
+            if run.state.elapsed_s - run.saved_s > run.options.checkpoint_seconds:
+                _save(run)
+            progress(STAGE, *_done_and_total(run))
+    finally:
+        if is_consistent and not run.is_over:  # stopped from outside: keep what is learned
+            _save(run)
+    _preview(run)
+
+
+def _measure(run: Run, values: dict[str, float]) -> None:
+    state, is_last = run.state, run.done_fraction >= 1
+    is_check = state.best is not None and (state.step % CHECK_STEPS == 0 or is_last)
+    if is_check:
+        found = check(state, run.images, run.device)
+        keep_best(state, found)
+        state.elapsed_s = time.monotonic() - run.began_s
+        values = values | {"watched": found.watched, "learned": found.learned}
+    if is_check or is_last or state.step % _RECORD_STEPS == 0:
+        entry = {"step": state.step, "elapsed_s": round(state.elapsed_s, 3)}
+        run.record.append(entry | {name: round(value, 6) for name, value in values.items()})
+
+
+def _done_and_total(run: Run) -> tuple[int, int]:
+    if run.options.steps is not None:
+        done, total = run.state.step, run.options.steps
+    else:
+        total = max(round(run.budget_s), 1)
+        done = min(round(run.state.elapsed_s), total)
+    return (total if run.is_over else done), total
+
+
+def _one_step(run: Run) -> dict[str, float]:
+    recipe, state = run.options.recipe, run.state
+    window, wanted = run.images.batch(_chosen(run), run.device)
+    rate = recipe.learning_rate * learning_rate_factor(state.step, run.done_fraction, is_decaying=recipe.is_decaying)
+    set_learning_rate((state.network_optimiser, state.discriminator_optimiser), rate)
+    torch.manual_seed(run.options.seed * 1_000_003 + state.step)
+    values = step_of(recipe, is_half=run.is_half)(state, window, wanted)
+    if not math.isfinite(sum(values.values())):
+        raise DataError(f"training diverged at step {state.step}", where=STAGE, remedy="Train with another seed")
+    state.step += 1
+    follow_average(state, recipe.average_decay)
+    return values
+
+
+def learning_rate_factor(step: int, done_fraction: float, *, is_decaying: bool) -> float:
+    """Return 1 throughout, or a short rise and then half a cosine down to 0 over the budget."""
+    if not is_decaying:
+        return 1.0
+    rise = min(1.0, (step + 1) / _WARM_UP_STEPS)
+    return rise * 0.5 * (1 + math.cos(math.pi * min(done_fraction, 1.0)))
+
+
+def _chosen(run: Run) -> np.ndarray:
+    """Indices of this step's frames: a new shuffle every time round, known from seed and step alone."""
+    targets, size = run.images.targets, run.batch_size
+    steps_a_round = len(targets) // size
+    turn, place = divmod(run.state.step, steps_a_round)
+    order = np.random.default_rng([run.options.seed, turn]).permutation(len(targets))
+    return targets[order[place * size : (place + 1) * size]]
+
+
+@contextmanager
+def settings(threads: int | None) -> Iterator[None]:
+    """Torch's thread count and random generator for a run, put back afterwards."""
+    before, random_state = torch.get_num_threads(), torch.get_rng_state()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_rng_state(random_state)
+
+
+def _save(run: Run) -> None:
+    save_state(run.folder / "state.safetensors", run.state, run.identity, run.record)
+    run.saved_s = run.state.elapsed_s
+    write_record(run)
+    _preview(run)
+
+
+def _preview(run: Run) -> None:
+    indices = _shown(run.images)
+    window, _ = run.images.batch(indices, run.device)
+    run.state.average.eval()
+    with torch.no_grad():
+        made = ((run.state.average(window).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    run.state.average.train()
+    path = run.folder / "previews" / f"step_{run.state.step:06d}.png"
+    write_preview(path, run.images.plates[indices], made.movedim(1, 3).cpu().numpy())
+
+
+def _shown(images: TrainingImages) -> np.ndarray:
+    """Frames that previews show: watched ones where there are any, for those tell more."""
+    of = images.watched if len(images.watched) else images.targets
+    return of[np.linspace(0, len(of) - 1, _PREVIEW_IMAGES).round().astype(int)]
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What a generator's file says about its training."""
+    state = run.state
+    content = {
+        "steps": state.step,
+        "seconds": round(state.elapsed_s, 3),
+        "images_per_s": round(state.step * run.batch_size / max(state.elapsed_s, 1e-9), 3),
+        "batch_size": run.batch_size,
+        "parameters": sum(parameter.numel() for parameter in state.average.parameters()),
+        "training_frames": len(run.images.targets),
+        "watched_frames": len(run.images.watched),
+        "stopped_early": run.has_settled and run.done_fraction < 1,
+        "is_half_precision": run.is_half,
+        "device": run.device.type,
+        "threads": torch.get_num_threads(),
+        "torch_version": str(torch.__version__),
+        "options": asdict(run.options),
+        "last": run.record[-1] if run.record else {},
+    }
+    if state.best is not None and state.best_step > 0:
+        content["best"] = {"step": state.best_step, "watched": round(state.best_error, 6)}
+    return content
+
+
+def write_record(run: Run) -> None:
+    """Write `record.json`: the summary and all measurements."""
+    content = summary(run) | {"measurements": run.record}
+    write_bytes_atomically(run.folder / "record.json", canonical_json(content))
