@@ -6,6 +6,7 @@ What a step does stands in `steps.py`; what a frame is, in `dataset.py`; what a 
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,13 @@ import torch
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, write_bytes_atomically
 from dvp_core.data.progress import Progress
+from dvp_core.generator.curves import Event, Picture, write_events
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.devices import chosen_device, trains_faster_in_half
 from dvp_core.generator.initial_images import set_initial_images
 from dvp_core.generator.networks import FastNetwork, NetworkConfig
 from dvp_core.generator.options import TrainOptions
-from dvp_core.generator.previews import write_preview
+from dvp_core.generator.previews import encoded_png, preview
 from dvp_core.generator.resuming import restore_state, save_state
 from dvp_core.generator.steps import (
     TrainingState,
@@ -58,6 +60,7 @@ class Run:
     record: list[dict[str, float]] = field(default_factory=list)
     batch_size: int = 0
     saved_s: float = 0.0
+    drawn_count: int = 0
 
     @property
     def done_fraction(self) -> float:
@@ -115,6 +118,7 @@ def started_run(
     if record is not None:
         run.record, run.began_s = record, time.monotonic() - state.elapsed_s
     run.saved_s = state.elapsed_s
+    shutil.rmtree(folder / "curves", ignore_errors=True)  # drawn again from the record
     return run
 
 
@@ -138,7 +142,7 @@ def train_to_end(run: Run, progress: Progress) -> None:
     finally:
         if is_consistent and not run.is_over:  # stopped from outside: keep what is learned
             _save(run)
-    _preview(run)
+    _show(run)
 
 
 def _measure(run: Run, values: dict[str, float]) -> None:
@@ -209,19 +213,38 @@ def settings(threads: int | None) -> Iterator[None]:
 def _save(run: Run) -> None:
     save_state(run.folder / "state.safetensors", run.state, run.identity, run.record)
     run.saved_s = run.state.elapsed_s
+    _show(run)
+
+
+def _show(run: Run) -> None:
+    """Write all that people look at: the record, a preview, and both as curves."""
     write_record(run)
-    _preview(run)
+    picture = _preview(run)
+    began = time.time() - run.state.elapsed_s
+    events = [
+        Event(int(entry["step"]), began + entry["elapsed_s"], _curves_of(entry), {})
+        for entry in run.record[run.drawn_count :]
+    ]
+    events.append(Event(run.state.step, began + run.state.elapsed_s, {}, {"preview": picture}))
+    write_events(run.folder / "curves", events)
+    run.drawn_count = len(run.record)
 
 
-def _preview(run: Run) -> None:
+def _curves_of(entry: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in entry.items() if name not in ("step", "elapsed_s")}
+
+
+def _preview(run: Run) -> Picture:
     indices = _shown(run.images)
     window, _ = run.images.batch(indices, run.device)
     run.state.average.eval()
     with torch.no_grad():
         made = ((run.state.average(window).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     run.state.average.train()
-    path = run.folder / "previews" / f"step_{run.state.step:06d}.png"
-    write_preview(path, run.images.plates[indices], made.movedim(1, 3).cpu().numpy())
+    image = preview(run.images.plates[indices], made.movedim(1, 3).cpu().numpy())
+    png = encoded_png(image)
+    write_bytes_atomically(run.folder / "previews" / f"step_{run.state.step:06d}.png", png)
+    return Picture(png, width_px=image.shape[1], height_px=image.shape[0])
 
 
 def _shown(images: TrainingImages) -> np.ndarray:

@@ -17,7 +17,7 @@ from dvp_core.generator.coverage import coverage_of
 from dvp_core.generator.dataset import PlateCrops, prepare_training_images
 from dvp_core.generator.networks import NetworkConfig, config_of_preset
 from dvp_core.generator.options import TrainOptions
-from dvp_core.generator.run import settings, started_run, summary, train_to_end, write_record
+from dvp_core.generator.run import settings, started_run, summary, train_to_end
 
 
 def work_folder(output: Path) -> Path:
@@ -82,7 +82,6 @@ def train(
         record=summary(run),
     )
     save_generator(output, run.state.published, facts)
-    write_record(run)
     shutil.rmtree(work_folder(output) / "images")
     (work_folder(output) / "state.safetensors").unlink(missing_ok=True)
     return output

@@ -104,7 +104,7 @@ def test_consent_is_recorded(tmp_path):
 
 def test_a_run_leaves_record_and_previews_but_no_images_or_state(trained):
     folder = work_folder(trained.path)
-    assert sorted(entry.name for entry in folder.iterdir()) == ["previews", "record.json"]
+    assert sorted(entry.name for entry in folder.iterdir()) == ["curves", "previews", "record.json"]
     record = json.loads((folder / "record.json").read_text())
     assert [entry["step"] for entry in record["measurements"]] == [50, 100, 120]
     preview = (folder / "previews" / "step_000120.png").read_bytes()
