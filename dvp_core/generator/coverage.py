@@ -5,6 +5,7 @@ Kept with the weights, so that an edit can be told how far it leaves what the ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,24 @@ def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
     return names, np.concatenate([rotation, take.head_translation_m, gaze, take.expression], axis=1)
 
 
-def coverage_of(take: Take, indices: np.ndarray) -> dict[str, Any]:
+def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[str, Any]:
     """Return mean, std, min and max of every parameter and of its speed a second over the frames used.
 
     Args:
-        take: The training take.
-        indices: Ascending indices of the frames that training sees.
+        takes: The training takes, of the same parameters.
+        indices: For each take ascending indices of the frames that training sees.
     """
-    names, values = performance_vectors(take)
-    is_neighbour = np.diff(indices) == 1
-    steps = (values[indices[1:]] - values[indices[:-1]])[is_neighbour] * float(take.clip.fps)
+    names, _ = performance_vectors(takes[0])
+    used, speeds = [], [np.zeros((0, len(names)))]
+    for take, own in zip(takes, indices, strict=True):
+        _, values = performance_vectors(take)
+        used.append(values[own])
+        speeds.append((values[own[1:]] - values[own[:-1]])[np.diff(own) == 1] * float(take.clip.fps))
+    steps = np.concatenate(speeds)
     return {
         "parameters": names,
-        "frame_count": len(indices),
-        "value": _statistics(values[indices]),
+        "frame_count": sum(map(len, indices)),
+        "value": _statistics(np.concatenate(used)),
         "speed_per_s": _statistics(steps if len(steps) else np.zeros((1, len(names)))),
     }
 

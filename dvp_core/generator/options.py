@@ -92,6 +92,7 @@ class TrainOptions:
         watch: Frames of the training stretch that are only measured, see `splitting.py`.
         patience: Stop after so many checks, one every hundred steps, without a better one; 0 never stops. The recipe's
             where not given, and never with a budget in steps.
+        least_frames: Refuse to train on fewer.
         seed: Of the initial weights and of the order of frames.
         batch_size: Images a step; the recipe's where not given.
         width: Channels of the network's first level; the preset's where not given.
@@ -106,6 +107,7 @@ class TrainOptions:
     hold_out: HoldOut = "none"
     watch: Watch = "auto"
     patience: int | None = None
+    least_frames: int = 50
     seed: int = 0
     batch_size: int | None = None
     width: int | None = None

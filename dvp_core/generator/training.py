@@ -6,22 +6,25 @@ The run itself stands in `run.py`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
+from dvp_core.generator.checkpoint import GeneratorFacts, Source, save_generator
 from dvp_core.generator.coverage import coverage_of
-from dvp_core.generator.dataset import PlateCrops, prepare_training_images
+from dvp_core.generator.dataset import TrainingImages, prepare_training_images
+from dvp_core.generator.footage import Footage, PlateCrops, check_takes
 from dvp_core.generator.networks import NetworkConfig, config_of_preset
 from dvp_core.generator.options import TrainOptions
-from dvp_core.generator.run import settings, started_run, summary, train_to_end
+from dvp_core.generator.run import Run, settings, started_run, summary, train_to_end
+from dvp_core.generator.splitting import split_of
 
 
 def work_folder(output: Path) -> Path:
-    """Return where a run keeps its images, states and previews: beside its output."""
+    """Return where a run keeps its images, states, previews and curves: beside its output."""
     return output.with_name(f"{output.name}.training")
 
 
@@ -35,56 +38,98 @@ def train(
     consent_sha256: str | None = None,
     progress: Progress = no_progress,
 ) -> Path:
-    """Train a generator for one person's clip and return the path of its `*.safetensors`.
+    """Train a generator for one person's clip; see `train_on`."""
+    footage = [Footage(take, passes, plate_crops)]
+    return train_on(footage, output, options=options, consent_sha256=consent_sha256, progress=progress)
 
-    An interrupted run with the same take and options goes on where its last saved state stands, in the folder
-    `<output>.training` beside the output, which also receives previews and the record as JSON.
+
+def train_on(
+    footage: Sequence[Footage],
+    output: Path | str,
+    *,
+    options: TrainOptions | None = None,
+    consent_sha256: str | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Train a generator for one person's takes and return the path of its `*.safetensors`.
+
+    An interrupted run with the same takes and options goes on where its last saved state stands, in the folder
+    `<output>.training` beside the output, which also receives previews, curves and the record as JSON.
 
     Args:
-        take: The tracked clip.
-        passes: Conditioning passes of all its frames up to the hold-out.
-        plate_crops: Gives the plate's crop of a frame at the crop's resolution.
+        footage: The tracked clips, with passes of all their frames up to the hold-out.
         output: The `*.safetensors` to publish.
         options: See `TrainOptions`.
         consent_sha256: Consent record given for this training.
         progress: Told after every step.
 
     Raises:
-        DataError: Too few frames, passes or plates that do not fit, a full disk.
+        DataError: Too few frames, takes that do not fit together, passes or plates that do not fit, a full disk.
     """
-    options = options or TrainOptions()
-    output = Path(output)
-    config = config_of_preset(options.preset, resolution_px=take.crop.resolution_px, width=options.width)
+    options, output = options or TrainOptions(), Path(output)
+    images, config = _images_and_config(footage, output, options, progress)
+    takes = [part.take for part in footage]
+    source = {"take_sha256": [take.sha256 for take in takes]}
+    with settings(options.threads):
+        run = started_run(options, config, images, work_folder(output), source=source)
+        train_to_end(run, progress)
+    save_generator(output, run.state.published, _facts(takes, run, consent_sha256))
+    shutil.rmtree(work_folder(output) / "images")
+    (work_folder(output) / "state.safetensors").unlink(missing_ok=True)
+    return output
+
+
+def make_training_images(
+    footage: Sequence[Footage],
+    output: Path | str,
+    *,
+    options: TrainOptions | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Make what a run with these options reads, and return the folder; training opens it instead of passes and plates.
+
+    So passes and clip can stay where they are: the machine that trains needs the takes, and this folder at
+    `<output>.training/images`.
+
+    Raises:
+        DataError: As `train_on`.
+    """
+    _images_and_config(footage, Path(output), options or TrainOptions(), progress)
+    return work_folder(Path(output)) / "images"
+
+
+def _images_and_config(
+    footage: Sequence[Footage], output: Path, options: TrainOptions, progress: Progress
+) -> tuple[TrainingImages, NetworkConfig]:
+    check_takes([part.take for part in footage])
+    resolution_px = footage[0].take.crop.resolution_px
+    config = config_of_preset(options.preset, resolution_px=resolution_px, width=options.width)
     _check(options, config)
     images = prepare_training_images(
-        take,
-        passes,
-        plate_crops,
+        footage,
         work_folder(output) / "images",
         options=options,
         window=config.window,
         history_scale=config.history_scale,
         progress=progress,
     )
-    with settings(options.threads):
-        source = {"take_sha256": take.sha256}
-        run = started_run(options, config, images, work_folder(output), source=source)
-        train_to_end(run, progress)
-    facts = GeneratorFacts(
-        preset=options.preset,
-        config=config,
-        crop=take.crop,
-        face_model_sha256=take.face_model_sha256,
-        clip_sha256=take.clip.sha256,
-        take_sha256=take.sha256,
+    return images, config
+
+
+def _facts(takes: Sequence[Take], run: Run, consent_sha256: str | None) -> GeneratorFacts:
+    first, *others = takes
+    return GeneratorFacts(
+        preset=run.options.preset,
+        config=run.config,
+        crop=first.crop,
+        face_model_sha256=first.face_model_sha256,
+        clip_sha256=first.clip.sha256,
+        take_sha256=first.sha256,
         consent_sha256=consent_sha256,
-        coverage=coverage_of(take, images.targets),
+        coverage=coverage_of(takes, split_of(takes, run.options).learned),
         record=summary(run),
+        further_sources=tuple(Source(take.sha256, take.clip.sha256) for take in others),
     )
-    save_generator(output, run.state.published, facts)
-    shutil.rmtree(work_folder(output) / "images")
-    (work_folder(output) / "state.safetensors").unlink(missing_ok=True)
-    return output
 
 
 def _check(options: TrainOptions, config: NetworkConfig) -> None:
@@ -95,9 +140,9 @@ def _check(options: TrainOptions, config: NetworkConfig) -> None:
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use 256 or 512 px")
     if options.recipe.is_adversarial and options.batch_size == 1:
         raise DataError("is 1, but batch normalisation needs 2 at least", where="batch_size")
-    for name in ("steps", "minutes", "batch_size", "threads"):
+    for name, least in (("steps", 0), ("minutes", 0), ("batch_size", 0), ("threads", 0), ("least_frames", 1)):
         value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise DataError(f"is {value}, expected more than 0", where=name)
+        if value is not None and not value > least:
+            raise DataError(f"is {value}, expected more than {least}", where=name)
     if options.patience is not None and options.patience < 0:
         raise DataError(f"is {options.patience}, expected 0 or more", where="patience")

@@ -46,7 +46,7 @@ def plate_crops(passes):
 
 @pytest.fixture(scope="module")
 def generator(take, passes, plate_crops, tmp_path_factory):
-    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, device="cpu")
+    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, least_frames=2, device="cpu")
     path = tmp_path_factory.mktemp("generator") / "g.safetensors"
     return load_generator(train(take, passes, plate_crops, path, options=options))
 

@@ -9,16 +9,17 @@ from safetensors import safe_open
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.generator import TrainOptions, load_generator, synthesise, train, work_folder
+from dvp_core.generator import Footage, TrainOptions, load_generator, synthesise, train, work_folder
 from dvp_core.generator.coverage import coverage_of
-from dvp_core.generator.dataset import prepare_training_images, training_indices
+from dvp_core.generator.dataset import prepare_training_images
 from dvp_core.generator.networks import FastNetwork
 from dvp_core.generator.run import learning_rate_factor
+from dvp_core.generator.splitting import split_of, usable_indices
 from dvp_core.generator.windows import StreamingWindow
 
 
 def options(**changes):
-    return replace(TrainOptions(steps=6, threads=1, device="cpu", width=8, batch_size=2), **changes)
+    return replace(TrainOptions(steps=6, threads=1, device="cpu", width=8, batch_size=2, least_frames=2), **changes)
 
 
 def bytes_of_weights(path):
@@ -134,16 +135,16 @@ def test_held_out_frames_are_never_read(tmp_path):
 def test_untracked_frames_are_no_targets():
     is_tracked = np.ones(FRAME_COUNT, dtype=bool)
     is_tracked[[3, 4]] = False
-    assert 3 not in training_indices(make_take(is_tracked=is_tracked), "none")
-    with pytest.raises(DataError, match="only 0 tracked frames"):
-        training_indices(make_take(is_tracked=np.zeros(FRAME_COUNT, dtype=bool)), "none")
+    assert 3 not in usable_indices(make_take(is_tracked=is_tracked), "none")
+    with pytest.raises(DataError, match=r"only 0 of 24 frames.*24 were not tracked"):
+        split_of([make_take(is_tracked=np.zeros(FRAME_COUNT, dtype=bool))], TrainOptions())
 
 
 def test_training_windows_equal_rendering_windows(tmp_path):
     take = make_take()
     passes = DiscPasses(take)
     images = prepare_training_images(
-        take, passes, plate_crops, tmp_path / "images", options=TrainOptions(), window=11, history_scale=8
+        [Footage(take, passes, plate_crops)], tmp_path / "images", options=options(), window=11, history_scale=8
     )
     indices = np.array([0, 4, 17])
     batch, wanted = images.batch(indices, torch.device("cpu"))
@@ -161,7 +162,7 @@ def test_images_are_made_once(tmp_path):
     passes = DiscPasses(take)
     for _ in range(2):
         prepare_training_images(
-            take, passes, plate_crops, tmp_path / "images", options=TrainOptions(), window=11, history_scale=8
+            [Footage(take, passes, plate_crops)], tmp_path / "images", options=options(), window=11, history_scale=8
         )
     assert set(passes.reads.values()) == {1}
 
@@ -177,7 +178,7 @@ def test_passes_of_another_take_or_crop_are_refused(tmp_path):
     with pytest.raises(DataError, match="frame 105 is missing"):
         train(take, DiscPasses(take, missing=(105,)), plate_crops, tmp_path / "g.safetensors", options=options())
     with pytest.raises(DataError, match="expected uint8"):
-        train(take, DiscPasses(take), lambda frame: np.zeros((8, 8, 3), np.uint8), tmp_path / "g.safetensors")
+        train(take, DiscPasses(take), lambda _: np.zeros((8, 8, 3), np.uint8), tmp_path / "g", options=options())
     assert not list(tmp_path.rglob("*.npy"))
 
 
@@ -229,7 +230,7 @@ def test_the_learning_rate_rises_then_falls_to_zero():
 
 def test_coverage_measures_values_and_speeds():
     take = make_take()
-    coverage = coverage_of(take, np.array([0, 1, 2, 10]))
+    coverage = coverage_of([take], [np.array([0, 1, 2, 10])])
     column = coverage["parameters"].index("head.x_m")
     x = take.head_translation_m[:, 0]
     assert coverage["value"]["max"][column] == pytest.approx(x[[0, 1, 2, 10]].max(), abs=1e-5)

@@ -32,7 +32,7 @@ def errors_in(monkeypatch, values):
 
 
 def test_every_twentieth_second_is_watched():
-    watched = watched_frames(np.arange(1500), 25.0, TrainOptions(), where="take")
+    watched = watched_frames([1500], 25.0, TrainOptions())[0]
     assert watched.sum() == 75
     runs = np.flatnonzero(np.diff(np.flatnonzero(watched)) > 1)
     assert len(runs) == 2
@@ -41,19 +41,19 @@ def test_every_twentieth_second_is_watched():
 
 @pytest.mark.parametrize("change", [{"watch": "none"}, {"steps": 10}])
 def test_nothing_is_watched_where_nothing_is_to_be(change):
-    assert not watched_frames(np.arange(1500), 25.0, replace(TrainOptions(), **change), where="take").any()
+    assert not watched_frames([1500], 25.0, replace(TrainOptions(), **change))[0].any()
 
 
 def test_a_short_clip_is_watched_only_when_asked():
-    assert not watched_frames(np.arange(200), 25.0, TrainOptions(), where="take").any()
-    assert watched_frames(np.arange(200), 25.0, TrainOptions(watch="blocks"), where="take").sum() == 25
+    assert not watched_frames([200], 25.0, TrainOptions())[0].any()
+    assert watched_frames([200], 25.0, TrainOptions(watch="blocks"))[0].sum() == 25
     with pytest.raises(DataError, match="too few to watch"):
-        watched_frames(np.arange(60), 25.0, TrainOptions(watch="blocks"), where="take")
+        watched_frames([60], 25.0, TrainOptions(watch="blocks"))
 
 
 def test_plates_of_watched_frames_teach_nothing(take, tmp_path):
     indices = np.arange(take.frame_count)
-    watched = indices[watched_frames(indices, 2.0, TrainOptions(watch="blocks"), where="take")] + take.clip.start_frame
+    watched = indices[watched_frames([len(indices)], 2.0, TrainOptions(watch="blocks"))[0]] + take.clip.start_frame
 
     def altered(frame):
         return 255 - plate_crops(frame) if frame in watched else plate_crops(frame)
