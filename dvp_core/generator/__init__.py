@@ -6,6 +6,7 @@ streams frames. The room never learns what a face is: it sees pass stacks and pl
 
 from dvp_core.generator.checkpoint import GeneratorFacts
 from dvp_core.generator.footage import Footage, PlateCrops
+from dvp_core.generator.footage_doubts import footage_doubts
 from dvp_core.generator.networks import Preset
 from dvp_core.generator.options import HoldOut, TrainOptions
 from dvp_core.generator.synthesise import Generator, load_generator, synthesise
@@ -19,6 +20,7 @@ __all__ = [
     "PlateCrops",
     "Preset",
     "TrainOptions",
+    "footage_doubts",
     "load_generator",
     "make_training_images",
     "synthesise",

@@ -11,20 +11,25 @@ from typing import Any
 import numpy as np
 
 from dvp_core.data.take import Take
-from dvp_core.maths.rotations import rotation_vector_from_quaternion_wxyz, unwrapped_quaternions
+from dvp_core.maths.frames import relative_to_facing
+from dvp_core.maths.rotations import yaw_pitch_roll_rad
 
 
 def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
-    """Return names and values (F, P) of a take's parameters: head rotation vector, translation, gaze, expression."""
-    rotation = rotation_vector_from_quaternion_wxyz(unwrapped_quaternions(take.head_rotation_wxyz.astype(np.float64)))
+    """Return names and values (F, P) of a take's parameters: head angles, translation, gaze, expression.
+
+    The angles are from looking straight into the camera: as a rotation to camera coordinates that look is half a turn,
+    where a rotation vector jumps to its opposite.
+    """
+    angles = yaw_pitch_roll_rad(relative_to_facing(take.head_rotation_wxyz))
     names = [
-        *(f"head.rotation_{axis}_rad" for axis in "xyz"),
+        *(f"head.{angle}_rad" for angle in ("yaw", "pitch", "roll")),
         *(f"head.{axis}_m" for axis in "xyz"),
         *(f"gaze.{eye}_{angle}_rad" for eye in ("left", "right") for angle in ("yaw", "pitch")),
         *(f"expression.{name}" for name in take.expression_names),
     ]
     gaze = take.gaze_rad.reshape(take.frame_count, 4)
-    return names, np.concatenate([rotation, take.head_translation_m, gaze, take.expression], axis=1)
+    return names, np.concatenate([angles, take.head_translation_m, gaze, take.expression], axis=1)
 
 
 def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from dvp_core.generator.steps import (
     set_learning_rate,
     step_of,
 )
+from dvp_core.generator.warm_start import Beginning
 from dvp_core.generator.watching import CHECK_STEPS, check, keep_best
 
 STAGE = "training"
@@ -88,7 +89,13 @@ class Run:
 
 
 def started_run(
-    options: TrainOptions, config: NetworkConfig, images: TrainingImages, folder: Path, *, source: dict[str, Any]
+    options: TrainOptions,
+    config: NetworkConfig,
+    images: TrainingImages,
+    folder: Path,
+    *,
+    takes_sha256: list[str],
+    beginning: Beginning | None = None,
 ) -> Run:
     """Return a run at its beginning, or where its last saved state stands.
 
@@ -97,7 +104,8 @@ def started_run(
         config: The network's shape.
         images: What to learn from.
         folder: Where states, previews and the record stand.
-        source: What besides the options makes this run another than any other's, such as the take's hash.
+        takes_sha256: Hashes of the takes that the images show.
+        beginning: An earlier generator of this shape to begin with.
 
     Raises:
         DataError: A damaged state, or a device that is not there.
@@ -105,13 +113,20 @@ def started_run(
     began_s = time.monotonic()
     device = chosen_device(options.device)
     state = fresh_state(config, options.recipe, seed=options.seed, device=device, is_watched=len(images.watched) > 0)
-    if isinstance(state.network, FastNetwork):
+    if beginning is not None:
+        state.network.load_state_dict(beginning.network.state_dict())
+    if isinstance(state.network, FastNetwork) and not (beginning and beginning.has_seen(takes_sha256)):
         set_initial_images(state.network, images)
-        restart_average(state)
+    restart_average(state)
     batch_size = min(options.batch_size or options.recipe.batch_size, len(images.targets))
     asked = ("preset", "hold_out", "watch", "patience", "seed", "steps", "minutes")
-    identity = source | {"config": asdict(config), "batch_size": batch_size}
-    identity |= {name: getattr(options, name) for name in asked}
+    identity = {
+        "takes_sha256": takes_sha256,
+        "began_with": beginning.sha256 if beginning else None,
+        "config": asdict(config),
+        "batch_size": batch_size,
+        **{name: getattr(options, name) for name in asked},
+    }
     run = Run(options, config, images, state, device, trains_faster_in_half(device), folder, identity, began_s)
     run.batch_size = batch_size
     record = restore_state(folder / "state.safetensors", state, identity)

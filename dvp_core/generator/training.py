@@ -17,10 +17,12 @@ from dvp_core.generator.checkpoint import GeneratorFacts, Source, save_generator
 from dvp_core.generator.coverage import coverage_of
 from dvp_core.generator.dataset import TrainingImages, prepare_training_images
 from dvp_core.generator.footage import Footage, PlateCrops, check_takes
+from dvp_core.generator.footage_doubts import footage_doubts
 from dvp_core.generator.networks import NetworkConfig, config_of_preset
 from dvp_core.generator.options import TrainOptions
 from dvp_core.generator.run import Run, settings, started_run, summary, train_to_end
 from dvp_core.generator.splitting import split_of
+from dvp_core.generator.warm_start import Beginning, read_beginning
 
 
 def work_folder(output: Path) -> Path:
@@ -48,6 +50,7 @@ def train_on(
     output: Path | str,
     *,
     options: TrainOptions | None = None,
+    start_from: Path | str | None = None,
     consent_sha256: str | None = None,
     progress: Progress = no_progress,
 ) -> Path:
@@ -60,20 +63,24 @@ def train_on(
         footage: The tracked clips, with passes of all their frames up to the hold-out.
         output: The `*.safetensors` to publish.
         options: See `TrainOptions`.
+        start_from: An earlier generator of the same preset and shape to begin with, instead of random weights.
         consent_sha256: Consent record given for this training.
         progress: Told after every step.
 
     Raises:
-        DataError: Too few frames, takes that do not fit together, passes or plates that do not fit, a full disk.
+        DataError: Too few frames, takes that do not fit together, passes or plates that do not fit, an earlier
+            generator of another shape, a full disk.
     """
     options, output = options or TrainOptions(), Path(output)
-    images, config = _images_and_config(footage, output, options, progress)
     takes = [part.take for part in footage]
-    source = {"take_sha256": [take.sha256 for take in takes]}
+    config = _config(takes, options)
+    beginning = None if start_from is None else read_beginning(start_from, options, config)
+    images = _images(footage, output, options, config, progress)
+    hashes = [take.sha256 for take in takes]
     with settings(options.threads):
-        run = started_run(options, config, images, work_folder(output), source=source)
+        run = started_run(options, config, images, work_folder(output), takes_sha256=hashes, beginning=beginning)
         train_to_end(run, progress)
-    save_generator(output, run.state.published, _facts(takes, run, consent_sha256))
+    save_generator(output, run.state.published, _facts(takes, run, beginning, consent_sha256))
     shutil.rmtree(work_folder(output) / "images")
     (work_folder(output) / "state.safetensors").unlink(missing_ok=True)
     return output
@@ -94,18 +101,22 @@ def make_training_images(
     Raises:
         DataError: As `train_on`.
     """
-    _images_and_config(footage, Path(output), options or TrainOptions(), progress)
+    options = options or TrainOptions()
+    _images(footage, Path(output), options, _config([part.take for part in footage], options), progress)
     return work_folder(Path(output)) / "images"
 
 
-def _images_and_config(
-    footage: Sequence[Footage], output: Path, options: TrainOptions, progress: Progress
-) -> tuple[TrainingImages, NetworkConfig]:
-    check_takes([part.take for part in footage])
-    resolution_px = footage[0].take.crop.resolution_px
-    config = config_of_preset(options.preset, resolution_px=resolution_px, width=options.width)
+def _config(takes: Sequence[Take], options: TrainOptions) -> NetworkConfig:
+    check_takes(takes)
+    config = config_of_preset(options.preset, resolution_px=takes[0].crop.resolution_px, width=options.width)
     _check(options, config)
-    images = prepare_training_images(
+    return config
+
+
+def _images(
+    footage: Sequence[Footage], output: Path, options: TrainOptions, config: NetworkConfig, progress: Progress
+) -> TrainingImages:
+    return prepare_training_images(
         footage,
         work_folder(output) / "images",
         options=options,
@@ -113,10 +124,9 @@ def _images_and_config(
         history_scale=config.history_scale,
         progress=progress,
     )
-    return images, config
 
 
-def _facts(takes: Sequence[Take], run: Run, consent_sha256: str | None) -> GeneratorFacts:
+def _facts(takes: Sequence[Take], run: Run, beginning: Beginning | None, consent_sha256: str | None) -> GeneratorFacts:
     first, *others = takes
     return GeneratorFacts(
         preset=run.options.preset,
@@ -127,8 +137,9 @@ def _facts(takes: Sequence[Take], run: Run, consent_sha256: str | None) -> Gener
         take_sha256=first.sha256,
         consent_sha256=consent_sha256,
         coverage=coverage_of(takes, split_of(takes, run.options).learned),
-        record=summary(run),
+        record=summary(run) | {"doubts": footage_doubts(takes, run.options)},
         further_sources=tuple(Source(take.sha256, take.clip.sha256) for take in others),
+        ancestors=beginning.ancestors if beginning else (),
     )
 
 

@@ -1,26 +1,31 @@
-"""Take and clip to the generator of one person."""
+"""Takes and clips to the generator of one person."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dvp_core.compose import crop_plate
+from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.generator import TrainOptions, load_generator, train
+from dvp_core.generator import Footage, TrainOptions, footage_doubts, load_generator, train_on
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import open_clip_of
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.passes import export_passes_of
+
+_FARTHEST_CROP = 0.25
+"""How far another take's crop may lie aside, in sides of the first one's, before its face leaves the picture."""
+_LARGEST_ZOOM = 1.25
 
 
 def train_options(**wishes: Any) -> TrainOptions:
@@ -33,10 +38,13 @@ def train_generator(
     clip: Path | str,
     output: Path | str,
     *,
+    further: Sequence[tuple[Path | str, Path | str]] = (),
     options: TrainOptions | None = None,
+    start_from: Path | str | None = None,
     passes: Path | str | None = None,
     face_model: Path | str | None = None,
     consent: Path | str | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Train the generator of a take's person, or keep the one that stands there when nothing has changed.
@@ -45,42 +53,120 @@ def train_generator(
         take: The `*.take` as tracked (not edited).
         clip: The movie it was tracked from.
         output: The `*.safetensors`.
+        further: More takes of the person with their movies; all are seen through the first take's crop.
         options: How, and for how long.
-        passes: Folder of the take's passes; rendered where missing, and for this run alone where not given.
+        start_from: An earlier generator to begin with.
+        passes: Folder of the take's passes, or with several takes of a folder for each; rendered where missing, and for
+            this run alone where not given.
         face_model: See `load_take`.
         consent: Consent record to name in the generator.
+        tell: Told what the footage hardly shows, before the work begins.
         progress: Told as the work goes on.
 
     Returns:
         The training record.
+
+    Raises:
+        DataError: See `dvp_core.generator.train_on`.
     """
     options = options or TrainOptions()
-    steps = recipe.recipe_of("train", {"take": take, "consent": consent}, asdict(options))
+    pairs = [(take, clip), *further]
+    inputs = {"take": take, "consent": consent, "start_from": start_from}
+    inputs |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
+    steps = recipe.recipe_of("train", inputs, asdict(options))
     if not recipe.is_fresh(output, steps):
-        tracked = load_take(take, face_model=face_model)
-        source = open_clip_of(tracked, clip)
-
-        def plate_crop(frame: int) -> np.ndarray:
-            return crop_plate(source.read(tracked.index_of(frame)), tracked.crop)
-
-        with _pass_folder(passes) as folder:
-            rendered = export_passes_of(tracked, folder, frames=_needed(tracked, options), progress=progress)
-            train(
-                tracked,
-                rendered,
-                plate_crop,
+        takes = seen_alike([load_take(path, face_model=face_model) for path, _ in pairs])
+        for sentence in footage_doubts(takes, options):
+            tell(sentence)
+        with ExitStack() as stack:
+            parts = zip(takes, pairs, _pass_folders(passes, pairs), strict=True)
+            footage = [
+                _footage(own, movie, stack.enter_context(_pass_folder(folder)), options, progress)
+                for own, (_, movie), folder in parts
+            ]
+            hash_of_consent = consent_sha256(consent)
+            train_on(
+                footage,
                 output,
                 options=options,
-                consent_sha256=consent_sha256(consent),
+                start_from=start_from,
+                consent_sha256=hash_of_consent,
                 progress=progress,
             )
         recipe.record(output, steps)
     return dict(load_generator(output).facts.record)
 
 
+def paired(takes: Sequence[Path], clips: Sequence[Path]) -> list[tuple[Path | str, Path | str]]:
+    """Return takes with their movies, given in the same order.
+
+    Raises:
+        DataError: None, or more of one than of the other.
+    """
+    if not takes or len(takes) != len(clips):
+        raise DataError(
+            f"{len(takes)} takes and {len(clips)} clips are given",
+            where="--clip",
+            remedy="Name for every take the movie it was tracked from, in the same order",
+        )
+    return list(zip(takes, clips, strict=True))
+
+
+def seen_alike(takes: Sequence[Take]) -> list[Take]:
+    """Return takes as seen through the crop of the first, which is the one square that a generator paints.
+
+    Raises:
+        DataError: A plate of another size, or a crop so far aside that the face would lie elsewhere.
+    """
+    first = takes[0]
+    for take in takes[1:]:
+        where = f"take '{take.subject}' ({take.clip.file_name})"
+        sizes = [(own.clip.width_px, own.clip.height_px) for own in (take, first)]
+        if sizes[0] != sizes[1]:
+            raise DataError(
+                f"its plate is {sizes[0][0]}x{sizes[0][1]} px, but that of {first.clip.file_name} is "
+                f"{sizes[1][0]}x{sizes[1][1]} px",
+                where=where,
+                remedy="Give movies of one size, filmed with the same camera standing still",
+            )
+        _check_near(take, first, where)
+    return [first, *(replace(take, crop=first.crop) for take in takes[1:])]
+
+
+def _check_near(take: Take, first: Take, where: str) -> None:
+    own, crop = take.crop, first.crop
+    aside = [
+        own.x_px + own.size_px / 2 - crop.x_px - crop.size_px / 2,
+        own.y_px + own.size_px / 2 - crop.y_px - crop.size_px / 2,
+    ]
+    zoom = max(own.size_px / crop.size_px, crop.size_px / own.size_px)
+    if max(map(abs, aside)) > _FARTHEST_CROP * crop.size_px or zoom > _LARGEST_ZOOM:
+        raise DataError(
+            f"its face lies in {own}, too far from the {crop} of {first.clip.file_name}",
+            where=where,
+            remedy="Train together only what was filmed from one place at one distance; train this take alone",
+        )
+
+
+def _footage(take: Take, clip: Path | str, folder: Path | str, options: TrainOptions, progress: Progress) -> Footage:
+    source = open_clip_of(take, clip)
+
+    def plate_crop(frame: int) -> np.ndarray:
+        return crop_plate(source.read(take.index_of(frame)), take.crop)
+
+    rendered = export_passes_of(take, folder, frames=_needed(take, options), progress=progress)
+    return Footage(take, rendered, plate_crop)
+
+
 def _needed(take: Take, options: TrainOptions) -> FrameRange:
     stop = take.clip.hold_out_start if options.hold_out == "last-third" else take.frame_count
     return FrameRange(take.frames.numbers[:stop])
+
+
+def _pass_folders(passes: Path | str | None, pairs: Sequence[tuple[Path | str, Path | str]]) -> list[Path | str | None]:
+    if passes is None or len(pairs) == 1:
+        return [passes] * len(pairs)
+    return [Path(passes) / f"{number:02d}_{Path(take).stem}" for number, (take, _) in enumerate(pairs, start=1)]
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from dvp_core.generator.networks import FastNetwork
 from dvp_core.generator.run import learning_rate_factor
 from dvp_core.generator.splitting import split_of, usable_indices
 from dvp_core.generator.windows import StreamingWindow
+from dvp_core.maths.frames import facing_camera_rotation_wxyz
+from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 
 
 def options(**changes):
@@ -237,3 +239,14 @@ def test_coverage_measures_values_and_speeds():
     steps = np.diff(x[:3]) * 25
     assert coverage["speed_per_s"]["mean"][column] == pytest.approx(steps.mean(), rel=1e-4)
     assert coverage["speed_per_s"]["min"][column] == pytest.approx(steps.min(), rel=1e-4)
+
+
+def test_coverage_of_a_head_that_looks_into_the_camera_has_no_jumps():
+    turns = np.zeros((FRAME_COUNT, 3))
+    turns[:, 0] = 0.1 * np.sin(np.arange(FRAME_COUNT))  # nods through the very look that is half a turn
+    rotation = multiply_quaternions(facing_camera_rotation_wxyz(), quaternion_wxyz_from_rotation_vector(turns))
+    coverage = coverage_of([make_take(head_rotation_wxyz=rotation.astype(np.float32))], [np.arange(FRAME_COUNT)])
+    column = coverage["parameters"].index("head.pitch_rad")
+    assert coverage["value"]["max"][column] == pytest.approx(np.abs(turns).max(), abs=1e-3)
+    assert coverage["speed_per_s"]["max"][column] < 0.1 * 25
+    assert np.abs(coverage["value"]["max"][:3]).max() < 0.11

@@ -87,7 +87,12 @@ def test_another_clip_than_the_takes_is_refused(folder, tmp_path):
     shutil.copytree(folder / "plate", tmp_path / "plate")
     write_png(tmp_path / "plate" / "plate.0102.png", np.zeros((64, 96, 3), np.uint8))
     with pytest.raises(DataError, match="not the clip"):
-        train_generator(folder / "clip.take", tmp_path / "plate", tmp_path / "g.safetensors")
+        train_generator(
+            folder / "clip.take",
+            tmp_path / "plate",
+            tmp_path / "g.safetensors",
+            options=train_options(least_frames=2),
+        )
 
 
 def test_an_empty_folder_has_no_frames(tmp_path):
