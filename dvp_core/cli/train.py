@@ -29,6 +29,7 @@ def train(
     face_model: Path | None = None,
     consent: Path | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    compiled: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Train the generator of one person; stopped, the same command goes on where it stood.
@@ -50,6 +51,7 @@ def train(
         face_model: The take's face model, where the take may not carry its face.
         consent: Consent record to name in the generator.
         device: Where to compute.
+        compiled: Let torch compile the network first: minutes at the start, faster steps on a graphics card.
         seed: Of weights and order.
     """
     options = train_options(
@@ -60,6 +62,7 @@ def train(
         watch=watch,
         patience=patience,
         device=device,
+        is_compiled=compiled,
         seed=seed,
     )
     (take, movie), *further = paired(takes, clip)

@@ -58,27 +58,40 @@ class TrainingImages:
     watched: np.ndarray
     window: int
 
-    def batch(self, indices: np.ndarray, device: torch.device) -> tuple[Window, Tensor]:
-        """Return the windows that end at the given frames, and their plates (batch, 3, H, W) in [-1, 1]."""
-        size, reduced_size = self.plates.shape[1], self.history.shape[1]
+    @property
+    def byte_count(self) -> int:
+        """Room that all frames take."""
+        return sum(array.nbytes for array in (self.colours, self.places, self.plates, self.history))
+
+    def batch(self, indices: np.ndarray, device: torch.device, *, is_pinned: bool = False) -> tuple[Window, Tensor]:
+        """Return the windows that end at the given frames, and their plates (batch, 3, H, W) in [-1, 1].
+
+        Args:
+            indices: The frames.
+            device: Where the batch is wanted.
+            is_pinned: Build it in memory that a graphics card can fetch by itself.
+        """
+        count, size, reduced_size = len(indices), self.plates.shape[1], self.history.shape[1]
         older_count = self.window - 1
-        current = np.empty((len(indices), size, size, CHANNELS_PER_FRAME), dtype=np.float32)
-        older_shape = (len(indices), reduced_size, reduced_size, older_count, CHANNELS_PER_FRAME)
-        older = np.empty(older_shape, dtype=np.float32)
+        shapes = (
+            (count, size, size, CHANNELS_PER_FRAME),
+            (count, reduced_size, reduced_size, older_count * CHANNELS_PER_FRAME),
+            (count, size, size, 3),
+        )
+        tensors = [torch.empty(shape, dtype=torch.float32, pin_memory=is_pinned) for shape in shapes]
+        current, flat, target = (tensor.numpy() for tensor in tensors)
+        older = flat.reshape(*flat.shape[:3], older_count, CHANNELS_PER_FRAME)
         for row, index in enumerate(indices):
             current[row, ..., 0:3] = self.colours[index, ..., 0:3] * np.float32(2 / 255)
             current[row, ..., 3:6] = self.places[index] * np.float32(2 / _LARGEST_PLACE)
             current[row, ..., 6:9] = self.colours[index, ..., 3:6] * np.float32(2 / 255)
+            target[row] = self.plates[index] * np.float32(2 / 255)
             for column, back in enumerate(range(older_count, 0, -1)):
                 older[row, :, :, column] = self.history[max(int(index) - back, int(self.clip_starts[index]))]
         current -= 1
-        target = self.plates[indices] * np.float32(2 / 255) - 1
-        flat = older.reshape(*older_shape[:3], older_count * CHANNELS_PER_FRAME)
-        return Window(_channels_first(current, device), _channels_first(flat, device)), _channels_first(target, device)
-
-
-def _channels_first(image: np.ndarray, device: torch.device) -> Tensor:
-    return torch.from_numpy(image).to(device).permute(0, 3, 1, 2)
+        target -= 1
+        first, second, third = (tensor.to(device).permute(0, 3, 1, 2) for tensor in tensors)
+        return Window(first, second), third
 
 
 def prepare_training_images(

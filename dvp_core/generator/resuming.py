@@ -108,4 +108,6 @@ def _restore_moments(optimiser: torch.optim.Adam, prefix: str, tensors: dict[str
         moments = {name: tensors[f"{prefix}.{index}.{name}"] for name in _MOMENTS}
         for name in _MOMENTS[1:]:
             moments[name] = torch.empty_like(parameter).copy_(moments[name])
+        if optimiser.param_groups[0]["fused"]:
+            moments["step"] = moments["step"].to(parameter.device)
         optimiser.state[parameter] = moments

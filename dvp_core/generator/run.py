@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, write_bytes_atomically
 from dvp_core.data.progress import Progress
+from dvp_core.generator.batches import Batch, batches
 from dvp_core.generator.curves import Event, Picture, write_events
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.devices import chosen_device, trains_faster_in_half
 from dvp_core.generator.initial_images import set_initial_images
-from dvp_core.generator.networks import FastNetwork, NetworkConfig
+from dvp_core.generator.networks import FastNetwork, NetworkConfig, Window
 from dvp_core.generator.options import TrainOptions
 from dvp_core.generator.previews import encoded_png, preview
 from dvp_core.generator.resuming import restore_state, save_state
@@ -60,6 +62,7 @@ class Run:
     began_s: float
     record: list[dict[str, float]] = field(default_factory=list)
     batch_size: int = 0
+    latest: dict[str, Tensor] = field(default_factory=dict)
     saved_s: float = 0.0
     drawn_count: int = 0
 
@@ -133,8 +136,17 @@ def started_run(
     if record is not None:
         run.record, run.began_s = record, time.monotonic() - state.elapsed_s
     run.saved_s = state.elapsed_s
+    if options.is_compiled:
+        _compile(state)
     shutil.rmtree(folder / "curves", ignore_errors=True)  # drawn again from the record
     return run
+
+
+def _compile(state: TrainingState) -> None:
+    """Let torch compile what is trained, when it first runs; weights and their names stay as they are."""
+    for module in (state.network, state.discriminator):
+        if module is not None:
+            module.compile()
 
 
 def train_to_end(run: Run, progress: Progress) -> None:
@@ -143,13 +155,26 @@ def train_to_end(run: Run, progress: Progress) -> None:
     Raises:
         DataError: Training diverged, or the disk is full.
     """
+    seed, first_step = run.options.seed, run.state.step
+    with batches(run.images, run.device, run.batch_size, seed=seed, first_step=first_step) as coming:
+        try:
+            _spend_budget(run, coming, progress)
+        except torch.OutOfMemoryError as error:
+            remedy = "Free the card, give a smaller batch_size, or train with --device cpu"
+            raise DataError("the graphics card's memory is full", where=STAGE, remedy=remedy) from error
+    _show(run)
+
+
+def _spend_budget(run: Run, coming: Iterator[Batch], progress: Progress) -> None:
     is_consistent = True
     try:
         while not run.is_over:
             is_consistent = False
-            values = _one_step(run)
+            _one_step(run, *next(coming))
+            if run.device.type == "cpu":  # a card is not waited for at every step
+                _latest_numbers(run)
             run.state.elapsed_s = time.monotonic() - run.began_s
-            _measure(run, values)
+            _measure(run)
             is_consistent = True
             if run.state.elapsed_s - run.saved_s > run.options.checkpoint_seconds:
                 _save(run)
@@ -157,20 +182,33 @@ def train_to_end(run: Run, progress: Progress) -> None:
     finally:
         if is_consistent and not run.is_over:  # stopped from outside: keep what is learned
             _save(run)
-    _show(run)
 
 
-def _measure(run: Run, values: dict[str, float]) -> None:
+def _measure(run: Run) -> None:
     state, is_last = run.state, run.done_fraction >= 1
     is_check = state.best is not None and (state.step % CHECK_STEPS == 0 or is_last)
+    if not (is_check or is_last or state.step % _RECORD_STEPS == 0):
+        return
+    values = _latest_numbers(run)
     if is_check:
         found = check(state, run.images, run.device)
         keep_best(state, found)
         state.elapsed_s = time.monotonic() - run.began_s
-        values = values | {"watched": found.watched, "learned": found.learned}
-    if is_check or is_last or state.step % _RECORD_STEPS == 0:
-        entry = {"step": state.step, "elapsed_s": round(state.elapsed_s, 3)}
-        run.record.append(entry | {name: round(value, 6) for name, value in values.items()})
+        values |= {"watched": found.watched, "learned": found.learned}
+    entry = {"step": state.step, "elapsed_s": round(state.elapsed_s, 3)}
+    run.record.append(entry | {name: round(value, 6) for name, value in values.items()})
+
+
+def _latest_numbers(run: Run) -> dict[str, float]:
+    """What the last step measured; waits for the device.
+
+    Raises:
+        DataError: Not finite, so that neither a state nor a generator is ever saved from there on.
+    """
+    values = {name: float(value) for name, value in run.latest.items()}
+    if not math.isfinite(sum(values.values())):
+        raise DataError(f"training diverged by step {run.state.step}", where=STAGE, remedy="Train with another seed")
+    return values
 
 
 def _done_and_total(run: Run) -> tuple[int, int]:
@@ -182,18 +220,14 @@ def _done_and_total(run: Run) -> tuple[int, int]:
     return (total if run.is_over else done), total
 
 
-def _one_step(run: Run) -> dict[str, float]:
+def _one_step(run: Run, window: Window, wanted: Tensor) -> None:
     recipe, state = run.options.recipe, run.state
-    window, wanted = run.images.batch(_chosen(run), run.device)
     rate = recipe.learning_rate * learning_rate_factor(state.step, run.done_fraction, is_decaying=recipe.is_decaying)
     set_learning_rate((state.network_optimiser, state.discriminator_optimiser), rate)
     torch.manual_seed(run.options.seed * 1_000_003 + state.step)
-    values = step_of(recipe, is_half=run.is_half)(state, window, wanted)
-    if not math.isfinite(sum(values.values())):
-        raise DataError(f"training diverged at step {state.step}", where=STAGE, remedy="Train with another seed")
+    run.latest = step_of(recipe, is_half=run.is_half)(state, window, wanted)
     state.step += 1
     follow_average(state, recipe.average_decay)
-    return values
 
 
 def learning_rate_factor(step: int, done_fraction: float, *, is_decaying: bool) -> float:
@@ -204,28 +238,23 @@ def learning_rate_factor(step: int, done_fraction: float, *, is_decaying: bool) 
     return rise * 0.5 * (1 + math.cos(math.pi * min(done_fraction, 1.0)))
 
 
-def _chosen(run: Run) -> np.ndarray:
-    """Indices of this step's frames: a new shuffle every time round, known from seed and step alone."""
-    targets, size = run.images.targets, run.batch_size
-    steps_a_round = len(targets) // size
-    turn, place = divmod(run.state.step, steps_a_round)
-    order = np.random.default_rng([run.options.seed, turn]).permutation(len(targets))
-    return targets[order[place * size : (place + 1) * size]]
-
-
 @contextmanager
-def settings(threads: int | None) -> Iterator[None]:
-    """Torch's thread count and random generator for a run, put back afterwards."""
+def settings(options: TrainOptions) -> Iterator[None]:
+    """Torch's threads, random generator and choice of convolutions for a run, put back afterwards."""
     before, random_state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(threads or before)
+    benchmark = torch.backends.cudnn.benchmark
+    torch.set_num_threads(options.threads or before)
+    torch.backends.cudnn.benchmark = options.steps is None  # the fastest convolution is another one each time
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.backends.cudnn.benchmark = benchmark
         torch.set_rng_state(random_state)
 
 
 def _save(run: Run) -> None:
+    _latest_numbers(run)
     save_state(run.folder / "state.safetensors", run.state, run.identity, run.record)
     run.saved_s = run.state.elapsed_s
     _show(run)

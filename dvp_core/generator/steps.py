@@ -85,12 +85,16 @@ def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
     weights = [parameter for parameter in network.parameters() if id(parameter) not in is_image]
     groups = [{"params": weights, "rate_factor": 1.0}, {"params": images, "rate_factor": recipe.image_rate_factor}]
     return torch.optim.Adam(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=(recipe.first_momentum, 0.999)
+        [group for group in groups if group["params"]],
+        lr=recipe.learning_rate,
+        betas=(recipe.first_momentum, 0.999),
+        fused=True if weights[0].is_cuda else None,
     )
 
 
-Step = Callable[[TrainingState, Window, Tensor], dict[str, float]]
-"""Changes a state by one step on a batch of windows and their plates, and returns what it measured."""
+Step = Callable[[TrainingState, Window, Tensor], dict[str, Tensor]]
+"""Changes a state by one step on a batch of windows and their plates, and returns what it measured, still on the
+device: to look at a number is to wait for it."""
 
 
 def step_of(recipe: Recipe, *, is_half: bool) -> Step:
@@ -100,18 +104,18 @@ def step_of(recipe: Recipe, *, is_half: bool) -> Step:
     return partial(reconstruction_step, is_half=is_half)
 
 
-def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, float]:
+def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, Tensor]:
     """One step on the reconstruction error alone."""
     with torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half):
         made = state.network(window)
     loss = reconstruction_error(made.float(), wanted, window.current)
     _descend(state.network_optimiser, loss)
-    return {"loss": float(loss.detach())}
+    return {"loss": loss.detach()}
 
 
 def adversarial_step(
     state: TrainingState, window: Window, wanted: Tensor, *, l1_weight: float, is_half: bool
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """One step of the adversary, then one of the network (Isola et al. 2017, section 3.3)."""
     adversary, adversary_optimiser = state.discriminator, state.discriminator_optimiser
     if adversary is None or adversary_optimiser is None:
@@ -132,7 +136,7 @@ def adversarial_step(
     _descend(state.network_optimiser, fooling + l1_weight * l1)
     adversary.requires_grad_(True)
     values = {"l1": l1, "fooling": fooling, "adversary": adversary_loss}
-    return {name: float(value.detach()) for name, value in values.items()}
+    return {name: value.detach() for name, value in values.items()}
 
 
 def _descend(optimiser: torch.optim.Adam, loss: Tensor) -> None:
@@ -154,5 +158,6 @@ def follow_average(state: TrainingState, decay: float) -> None:
         return
     decay = min(decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
-        for average, present in zip(state.average.parameters(), state.network.parameters(), strict=True):
-            average.lerp_(present, 1 - decay)
+        averages: list[Tensor] = list(state.average.parameters())
+        present: list[Tensor] = list(state.network.parameters())
+        torch._foreach_lerp_(averages, present, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]

@@ -77,7 +77,7 @@ def train_on(
     beginning = None if start_from is None else read_beginning(start_from, options, config)
     images = _images(footage, output, options, config, progress)
     hashes = [take.sha256 for take in takes]
-    with settings(options.threads):
+    with settings(options):
         run = started_run(options, config, images, work_folder(output), takes_sha256=hashes, beginning=beginning)
         train_to_end(run, progress)
     save_generator(output, run.state.published, _facts(takes, run, beginning, consent_sha256))
