@@ -10,7 +10,14 @@ import tyro
 
 from dvp_core.cli.arguments import Output, consent_of
 from dvp_core.cli.progress import shown_progress
-from dvp_core.pipeline.train import paired, train_generator, train_options
+from dvp_core.pipeline.train import (
+    TrainingInputs,
+    make_images,
+    paired,
+    train_generator,
+    train_options,
+    training_summary,
+)
 
 
 def train(
@@ -30,6 +37,7 @@ def train(
     consent: Path | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     compiled: bool = False,
+    images_only: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Train the generator of one person; stopped, the same command goes on where it stood.
@@ -52,6 +60,8 @@ def train(
         consent: Consent record to name in the generator.
         device: Where to compute.
         compiled: Let torch compile the network first: minutes at the start, faster steps on a graphics card.
+        images_only: Only make what training reads, `<output>.training/images`: copied along with the take, it lets this
+            command run where neither clip nor passes are.
         seed: Of weights and order.
     """
     options = train_options(
@@ -66,6 +76,10 @@ def train(
         seed=seed,
     )
     (take, movie), *further = paired(takes, clip)
+    if images_only:
+        with shown_progress() as progress:
+            inputs = TrainingInputs([(take, movie), *further], passes, face_model)
+            return {"images": str(make_images(inputs, output, options=options, tell=_warn, progress=progress))}
     with shown_progress() as progress:
         record = train_generator(
             take,
@@ -80,6 +94,7 @@ def train(
             tell=_warn,
             progress=progress,
         )
+    sys.stderr.write(training_summary(record))
     return {"generator": str(output), "training": record}
 
 

@@ -10,7 +10,13 @@ from dvp_core.generator.footage_doubts import footage_doubts
 from dvp_core.generator.networks import Preset
 from dvp_core.generator.options import HoldOut, TrainOptions
 from dvp_core.generator.synthesise import Generator, load_generator, synthesise
-from dvp_core.generator.training import make_training_images, train, train_on, work_folder
+from dvp_core.generator.training import (
+    make_training_images,
+    train,
+    train_on,
+    training_images_stand,
+    work_folder,
+)
 
 __all__ = [
     "Footage",
@@ -26,5 +32,6 @@ __all__ = [
     "synthesise",
     "train",
     "train_on",
+    "training_images_stand",
     "work_folder",
 ]

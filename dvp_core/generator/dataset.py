@@ -23,10 +23,11 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, read_json
 from dvp_core.data.passes import CHANNELS_PER_FRAME, PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.data.take import Take
 from dvp_core.generator.footage import Footage, PlateCrops
 from dvp_core.generator.networks import Window
 from dvp_core.generator.options import TrainOptions
-from dvp_core.generator.splitting import split_of
+from dvp_core.generator.splitting import Split, split_of
 from dvp_core.generator.windows import reduced
 
 STAGE = "training images"
@@ -109,15 +110,9 @@ def prepare_training_images(
         DataError: Too few frames, passes of another take or crop, a missing pass, a plate crop of another size, a full
             disk; no passes where the arrays do not stand yet.
     """
-    takes = [part.take for part in footage]
-    split = split_of(takes, options)
+    split = split_of([part.take for part in footage], options)
     counts = split.frame_counts
-    identity: dict[str, Any] = {
-        "version": _CACHE_VERSION,
-        "take_sha256": [take.sha256 for take in takes],
-        "frame_counts": counts,
-        "history_scale": history_scale,
-    }
+    identity = _identity([part.take for part in footage], split, history_scale)
     if not _is_whole(folder, identity):
         _make(footage, folder, identity, progress)
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _NAMES}
@@ -128,6 +123,20 @@ def prepare_training_images(
         watched=split.in_one_row(split.watched),
         window=window,
     )
+
+
+def has_training_images(takes: Sequence[Take], folder: Path, *, options: TrainOptions, history_scale: int) -> bool:
+    """Say whether the arrays of these takes and this hold-out stand in `folder`."""
+    return _is_whole(folder, _identity(takes, split_of(takes, options), history_scale))
+
+
+def _identity(takes: Sequence[Take], split: Split, history_scale: int) -> dict[str, Any]:
+    return {
+        "version": _CACHE_VERSION,
+        "take_sha256": [take.sha256 for take in takes],
+        "frame_counts": split.frame_counts,
+        "history_scale": history_scale,
+    }
 
 
 _NAMES = ("colours", "places", "plates", "history")

@@ -15,7 +15,7 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
 from dvp_core.generator.checkpoint import GeneratorFacts, Source, save_generator
 from dvp_core.generator.coverage import coverage_of
-from dvp_core.generator.dataset import TrainingImages, prepare_training_images
+from dvp_core.generator.dataset import TrainingImages, has_training_images, prepare_training_images
 from dvp_core.generator.footage import Footage, PlateCrops, check_takes
 from dvp_core.generator.footage_doubts import footage_doubts
 from dvp_core.generator.networks import NetworkConfig, config_of_preset
@@ -104,6 +104,16 @@ def make_training_images(
     options = options or TrainOptions()
     _images(footage, Path(output), options, _config([part.take for part in footage], options), progress)
     return work_folder(Path(output)) / "images"
+
+
+def training_images_stand(takes: Sequence[Take], output: Path | str, options: TrainOptions) -> bool:
+    """Say whether a run with these options finds its images beside the output and needs neither passes nor plates.
+
+    Raises:
+        DataError: Takes or options that no run would accept.
+    """
+    scale, folder = _config(takes, options).history_scale, work_folder(Path(output)) / "images"
+    return has_training_images(takes, folder, options=options, history_scale=scale)
 
 
 def _config(takes: Sequence[Take], options: TrainOptions) -> NetworkConfig:

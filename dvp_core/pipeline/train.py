@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,23 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.generator import Footage, TrainOptions, footage_doubts, load_generator, train_on
+from dvp_core.generator import (
+    Footage,
+    TrainOptions,
+    footage_doubts,
+    load_generator,
+    make_training_images,
+    train_on,
+    training_images_stand,
+)
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import open_clip_of
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.passes import export_passes_of
+
+Tell = Callable[[str], None]
+"""Takes one sentence for people."""
 
 _FARTHEST_CROP = 0.25
 """How far another take's crop may lie aside, in sides of the first one's, before its face leaves the picture."""
@@ -31,6 +42,22 @@ _LARGEST_ZOOM = 1.25
 def train_options(**wishes: Any) -> TrainOptions:
     """Return the defaults of training with a user's wishes; see `TrainOptions`."""
     return TrainOptions(**wishes)
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a generator is made from.
+
+    Attributes:
+        takes: Takes of one person as tracked (not edited), each with its movie; all are seen through the first's crop.
+        passes: Folder of the take's passes, or with several takes of a folder for each; rendered where missing, and for
+            this run alone where not given.
+        face_model: See `load_take`.
+    """
+
+    takes: Sequence[tuple[Path | str, Path | str]]
+    passes: Path | str | None = None
+    face_model: Path | str | None = None
 
 
 def train_generator(
@@ -44,20 +71,19 @@ def train_generator(
     passes: Path | str | None = None,
     face_model: Path | str | None = None,
     consent: Path | str | None = None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    tell: Tell = lambda sentence: None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Train the generator of a take's person, or keep the one that stands there when nothing has changed.
 
     Args:
-        take: The `*.take` as tracked (not edited).
+        take: The first take.
         clip: The movie it was tracked from.
         output: The `*.safetensors`.
-        further: More takes of the person with their movies; all are seen through the first take's crop.
+        further: More takes of the person with their movies.
         options: How, and for how long.
         start_from: An earlier generator to begin with.
-        passes: Folder of the take's passes, or with several takes of a folder for each; rendered where missing, and for
-            this run alone where not given.
+        passes: See `TrainingInputs`.
         face_model: See `load_take`.
         consent: Consent record to name in the generator.
         tell: Told what the footage hardly shows, before the work begins.
@@ -70,21 +96,13 @@ def train_generator(
         DataError: See `dvp_core.generator.train_on`.
     """
     options = options or TrainOptions()
-    pairs = [(take, clip), *further]
-    inputs = {"take": take, "consent": consent, "start_from": start_from}
-    inputs |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
-    steps = recipe.recipe_of("train", inputs, asdict(options))
+    hashed = {"take": take, "consent": consent, "start_from": start_from}
+    hashed |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
+    steps = recipe.recipe_of("train", hashed, asdict(options))
     if not recipe.is_fresh(output, steps):
-        takes = seen_alike([load_take(path, face_model=face_model) for path, _ in pairs])
-        for sentence in footage_doubts(takes, options):
-            tell(sentence)
-        with ExitStack() as stack:
-            parts = zip(takes, pairs, _pass_folders(passes, pairs), strict=True)
-            footage = [
-                _footage(own, movie, stack.enter_context(_pass_folder(folder)), options, progress)
-                for own, (_, movie), folder in parts
-            ]
-            hash_of_consent = consent_sha256(consent)
+        hash_of_consent = consent_sha256(consent)
+        inputs = TrainingInputs([(take, clip), *further], passes, face_model)
+        with _footage(inputs, output, options, tell, progress) as footage:
             train_on(
                 footage,
                 output,
@@ -95,6 +113,32 @@ def train_generator(
             )
         recipe.record(output, steps)
     return dict(load_generator(output).facts.record)
+
+
+def make_images(
+    inputs: TrainingInputs,
+    output: Path | str,
+    *,
+    options: TrainOptions | None = None,
+    tell: Tell = lambda sentence: None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Make all that training to `output` reads besides the takes, for a machine without clip or passes.
+
+    Returns:
+        The folder to copy; the same `train_generator` there finds it and opens neither clip nor passes.
+    """
+    options = options or TrainOptions()
+    with _footage(inputs, output, options, tell, progress) as footage:
+        return make_training_images(footage, output, options=options, progress=progress)
+
+
+def training_summary(record: Mapping[str, Any]) -> str:
+    """Return how a training went as one line for a terminal."""
+    line = f"{record['steps']} steps in {record['seconds'] / 60:.1f} minutes on {record['training_frames']} frames"
+    if best := record.get("best"):
+        line += f"; best on watched frames after step {best['step']} ({best['watched']:.2f} levels)"
+    return f"{line}{', stopped early' if record.get('stopped_early') else ''}.\n"
 
 
 def paired(takes: Sequence[Path], clips: Sequence[Path]) -> list[tuple[Path | str, Path | str]]:
@@ -148,7 +192,24 @@ def _check_near(take: Take, first: Take, where: str) -> None:
         )
 
 
-def _footage(take: Take, clip: Path | str, folder: Path | str, options: TrainOptions, progress: Progress) -> Footage:
+@contextmanager
+def _footage(
+    inputs: TrainingInputs, output: Path | str, options: TrainOptions, tell: Tell, progress: Progress
+) -> Iterator[list[Footage]]:
+    """Takes with their passes and plates; takes alone where a run begun before has left its images."""
+    takes = seen_alike([load_take(path, face_model=inputs.face_model) for path, _ in inputs.takes])
+    for sentence in footage_doubts(takes, options):
+        tell(sentence)
+    if training_images_stand(takes, output, options):
+        yield [Footage(take) for take in takes]
+        return
+    with ExitStack() as stack:
+        folders = [stack.enter_context(_pass_folder(folder)) for folder in _pass_folders(inputs)]
+        parts = zip(takes, inputs.takes, folders, strict=True)
+        yield [_filmed(take, clip, folder, options, progress) for take, (_, clip), folder in parts]
+
+
+def _filmed(take: Take, clip: Path | str, folder: Path | str, options: TrainOptions, progress: Progress) -> Footage:
     source = open_clip_of(take, clip)
 
     def plate_crop(frame: int) -> np.ndarray:
@@ -163,10 +224,11 @@ def _needed(take: Take, options: TrainOptions) -> FrameRange:
     return FrameRange(take.frames.numbers[:stop])
 
 
-def _pass_folders(passes: Path | str | None, pairs: Sequence[tuple[Path | str, Path | str]]) -> list[Path | str | None]:
-    if passes is None or len(pairs) == 1:
-        return [passes] * len(pairs)
-    return [Path(passes) / f"{number:02d}_{Path(take).stem}" for number, (take, _) in enumerate(pairs, start=1)]
+def _pass_folders(inputs: TrainingInputs) -> list[Path | str | None]:
+    if inputs.passes is None or len(inputs.takes) == 1:
+        return [inputs.passes] * len(inputs.takes)
+    names = (f"{number:02d}_{Path(take).stem}" for number, (take, _) in enumerate(inputs.takes, start=1))
+    return [Path(inputs.passes) / name for name in names]
 
 
 @contextmanager

@@ -165,3 +165,13 @@ def test_training_that_diverges_saves_nothing(tmp_path):
             train(take, DiscPasses(take), plate_crops, output, options=options(checkpoint_seconds=0.0))
     assert not output.exists()
     assert not list(tmp_path.rglob("state.safetensors"))
+
+
+def test_a_full_card_is_told_with_what_to_do(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(run, "_one_step", full)
+    take = make_take()
+    with pytest.raises(DataError, match=r"graphics card's memory is full\. .*smaller batch_size"):
+        train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=options())

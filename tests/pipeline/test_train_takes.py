@@ -12,9 +12,17 @@ from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.take import read_take, write_take
-from dvp_core.generator import load_generator, synthesise
+from dvp_core.generator import load_generator, synthesise, work_folder
 from dvp_core.pipeline.passes import export_passes
-from dvp_core.pipeline.train import paired, seen_alike, train_generator, train_options
+from dvp_core.pipeline.train import (
+    TrainingInputs,
+    make_images,
+    paired,
+    seen_alike,
+    train_generator,
+    train_options,
+    training_summary,
+)
 from dvp_core.video import open_clip, write_png
 
 
@@ -60,6 +68,34 @@ def test_two_takes_make_one_generator(filmed, tmp_path):
     assert (frame, image.shape) == (104, (64, 64, 3))
 
 
+def test_images_made_here_train_where_no_clip_is(filmed, tmp_path):
+    options = train_options(steps=2, batch_size=2, threads=1, width=8, least_frames=2)
+    output = tmp_path / "person.safetensors"
+    images = make_images(TrainingInputs(filmed), output, options=options)
+    assert images == work_folder(output) / "images"
+    nowhere = [(take, tmp_path / "no such clip") for take, _ in filmed]
+    stages = set()
+    record = train_generator(
+        *nowhere[0],
+        output,
+        further=nowhere[1:],
+        options=options,
+        progress=lambda stage, done, total: stages.add(stage),
+    )
+    assert stages == {"training"}
+    assert training_summary(record).startswith("2 steps in 0.")
+    with pytest.raises(DataError, match="no such clip"):  # other options want other images
+        train_generator(*nowhere[0], tmp_path / "other.safetensors", options=options)
+
+
+def test_the_summary_names_what_was_best():
+    record = {"steps": 9000, "seconds": 600.0, "training_frames": 1425, "stopped_early": True}
+    assert training_summary(record | {"best": {"step": 4000, "watched": 3.456}}) == (
+        "9000 steps in 10.0 minutes on 1425 frames; "
+        "best on watched frames after step 4000 (3.46 levels), stopped early.\n"
+    )
+
+
 def test_too_little_footage_is_told_before_anything_is_rendered(filmed, tmp_path):
     with pytest.raises(DataError, match="only 6 of 6 frames"):
         train_generator(*filmed[0], tmp_path / "g.safetensors", passes=tmp_path / "passes")
@@ -94,6 +130,7 @@ def test_the_command_line_names_takes_clips_and_an_earlier_generator(monkeypatch
         return {}
 
     monkeypatch.setattr("dvp_core.cli.train.train_generator", trained)
+    monkeypatch.setattr("dvp_core.cli.train.training_summary", lambda record: "")
     words = "train a.take b.take --clip a.mp4 --clip b.mp4 -o person.safetensors --from earlier.safetensors"
     assert run([*words.split(), "--watch", "blocks", "--patience", "7"]) == 0
     assert (called["take"], called["clip"]) == (Path("a.take"), Path("a.mp4"))
