@@ -54,21 +54,21 @@ def _small_turn(ranges: dict[str, float]) -> str | None:
     degrees = np.degrees(ranges["head.yaw_rad"])
     if degrees >= LITTLE_TURN_DEG:
         return None
-    return f"the head turns from side to side by only {degrees:.0f} degrees; turned further it will come out wrong"
+    return f"the head turns from side to side by only {degrees:.1f} degrees; turned further it will come out wrong"
 
 
 def _small_nod(ranges: dict[str, float]) -> str | None:
     degrees = np.degrees(ranges["head.pitch_rad"])
     if degrees >= LITTLE_NOD_DEG:
         return None
-    return f"the head nods by only {degrees:.0f} degrees; tilted further it will come out wrong"
+    return f"the head nods by only {degrees:.1f} degrees; tilted further it will come out wrong"
 
 
 def _still_gaze(ranges: dict[str, float]) -> str | None:
     degrees = np.degrees(max(ranges["gaze.left_yaw_rad"], ranges["gaze.right_yaw_rad"]))
     if degrees >= LITTLE_GAZE_DEG:
         return None
-    return f"the eyes look from side to side by only {degrees:.0f} degrees; other gaze will come out wrong"
+    return f"the eyes look from side to side by only {degrees:.1f} degrees; other gaze will come out wrong"
 
 
 def _closed_mouth(ranges: dict[str, float]) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from dvp_core.generator.steps import (
     set_learning_rate,
     step_of,
 )
+from dvp_core.generator.stopping import stopped_gently
 from dvp_core.generator.warm_start import Beginning
 from dvp_core.generator.watching import CHECK_STEPS, check, keep_best
 
@@ -156,16 +157,17 @@ def train_to_end(run: Run, progress: Progress) -> None:
         DataError: Training diverged, or the disk is full.
     """
     seed, first_step = run.options.seed, run.state.step
-    with batches(run.images, run.device, run.batch_size, seed=seed, first_step=first_step) as coming:
+    coming = batches(run.images, run.device, run.batch_size, seed=seed, first_step=first_step)
+    with coming as batch_by_batch, stopped_gently() as stop_if_asked:
         try:
-            _spend_budget(run, coming, progress)
+            _spend_budget(run, batch_by_batch, progress, stop_if_asked)
         except torch.OutOfMemoryError as error:
             remedy = "Free the card, give a smaller batch_size, or train with --device cpu"
             raise DataError("the graphics card's memory is full", where=STAGE, remedy=remedy) from error
     _show(run)
 
 
-def _spend_budget(run: Run, coming: Iterator[Batch], progress: Progress) -> None:
+def _spend_budget(run: Run, coming: Iterator[Batch], progress: Progress, stop_if_asked: Callable[[], None]) -> None:
     is_consistent = True
     try:
         while not run.is_over:
@@ -179,6 +181,7 @@ def _spend_budget(run: Run, coming: Iterator[Batch], progress: Progress) -> None
             if run.state.elapsed_s - run.saved_s > run.options.checkpoint_seconds:
                 _save(run)
             progress(STAGE, *_done_and_total(run))
+            stop_if_asked()
     finally:
         if is_consistent and not run.is_over:  # stopped from outside: keep what is learned
             _save(run)

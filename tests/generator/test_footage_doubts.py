@@ -44,9 +44,9 @@ def test_lively_footage_raises_no_doubt():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"turn_deg": 2.0}, "turns from side to side by only 4 degrees"),
-        ({"nod_deg": 1.0}, "nods by only 2 degrees"),
-        ({"gaze_deg": 1.0}, "look from side to side by only 2 degrees"),
+        ({"turn_deg": 2.0}, "turns from side to side by only 4.0 degrees"),
+        ({"nod_deg": 1.0}, "nods by only 2.0 degrees"),
+        ({"gaze_deg": 1.0}, "look from side to side by only 2.0 degrees"),
         ({"jaw": 0.1}, "hardly opens (jawOpen moves by 0.10)"),
         ({"blink": 0.2}, "hardly ever close (eyeBlink moves by 0.20)"),
         ({"others": 0.0}, "only 3 of 10 expressions move"),

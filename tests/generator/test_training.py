@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +11,13 @@ from safetensors import safe_open
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.generator import Footage, TrainOptions, load_generator, synthesise, train, work_folder
+from dvp_core.generator import Footage, TrainOptions, load_generator, run, synthesise, train, work_folder
 from dvp_core.generator.coverage import coverage_of
 from dvp_core.generator.dataset import prepare_training_images
 from dvp_core.generator.networks import FastNetwork
 from dvp_core.generator.run import learning_rate_factor
 from dvp_core.generator.splitting import split_of, usable_indices
+from dvp_core.generator.stopping import stopped_gently
 from dvp_core.generator.windows import StreamingWindow
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
@@ -72,6 +75,38 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(preset, tmp_path):
     assert bytes_of_weights(resumed) == bytes_of_weights(whole)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(number, tmp_path, monkeypatch):
+    take, passes, asked = make_take(), DiscPasses(make_take()), options(steps=4)
+    whole = train(take, passes, plate_crops, tmp_path / "whole.safetensors", options=asked)
+    follow_average, before = run.follow_average, signal.getsignal(number)
+
+    def interrupted(state, decay):
+        if state.step == 2:
+            os.kill(os.getpid(), number)
+        follow_average(state, decay)
+
+    stopped = tmp_path / "stopped.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "follow_average", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(take, passes, plate_crops, stopped, options=asked)
+    assert signal.getsignal(number) == before
+    steps = []
+    train(take, passes, plate_crops, stopped, options=asked, progress=lambda stage, done, total: steps.append(done))
+    assert steps == [3, 4]
+    assert bytes_of_weights(stopped) == bytes_of_weights(whole)
+
+
+def test_a_second_signal_stops_at_once():
+    with stopped_gently() as stop_if_asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop_if_asked()
+
+
 def test_a_state_of_other_options_is_not_taken_up(tmp_path):
     take, passes = make_take(), DiscPasses(make_take())
     output = tmp_path / "g.safetensors"
@@ -116,8 +151,8 @@ def test_a_run_leaves_record_and_previews_but_no_images_or_state(trained):
 
 def test_minutes_are_a_budget(tmp_path):
     take = make_take()
-    run = options(steps=None, minutes=0.02)
-    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=run)
+    asked = options(steps=None, minutes=0.02)
+    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=asked)
     assert 1.2 <= load_generator(path).facts.record["seconds"] < 30
 
 
