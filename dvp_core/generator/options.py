@@ -39,6 +39,7 @@ class Recipe:
         average_decay: Decay of the running average of the weights; 0 keeps the last weights.
         default_minutes: Budget where none is given.
         image_rate_factor: Step size of learned images and textures against that of weights.
+        pass_noise_px: How far the passes are shaken, see `pass_noise.py`.
         patience: Checks without a better one after which training stops; None where the falling step size already
             settles when it ends.
     """
@@ -52,6 +53,7 @@ class Recipe:
     average_decay: float
     default_minutes: float
     image_rate_factor: float = 1.0
+    pass_noise_px: float = 0.0
     patience: int | None = None
 
 
@@ -92,6 +94,7 @@ class TrainOptions:
         watch: Frames of the training stretch that are only measured, see `splitting.py`.
         patience: Stop after so many checks, one every hundred steps, without a better one; 0 never stops. The recipe's
             where not given, and never with a budget in steps.
+        pass_noise_px: How far the passes are shaken against tracking error, in pixels; the recipe's where not given.
         least_frames: Refuse to train on fewer.
         seed: Of the initial weights and of the order of frames.
         batch_size: Images a step; the recipe's where not given.
@@ -108,6 +111,7 @@ class TrainOptions:
     hold_out: HoldOut = "none"
     watch: Watch = "auto"
     patience: int | None = None
+    pass_noise_px: float | None = None
     least_frames: int = 50
     seed: int = 0
     batch_size: int | None = None
@@ -123,6 +127,11 @@ class TrainOptions:
         if self.patience is not None:
             return self.patience or None
         return None if self.steps is not None else self.recipe.patience
+
+    @property
+    def noise_px(self) -> float:
+        """How far the passes are shaken."""
+        return self.recipe.pass_noise_px if self.pass_noise_px is None else self.pass_noise_px
 
     @property
     def recipe(self) -> Recipe:

@@ -28,6 +28,7 @@ from dvp_core.generator.devices import chosen_device, trains_faster_in_half
 from dvp_core.generator.initial_images import set_initial_images
 from dvp_core.generator.networks import FastNetwork, NetworkConfig, Window
 from dvp_core.generator.options import TrainOptions
+from dvp_core.generator.pass_noise import shaken
 from dvp_core.generator.previews import encoded_png, preview
 from dvp_core.generator.resuming import restore_state, save_state
 from dvp_core.generator.steps import (
@@ -123,7 +124,7 @@ def started_run(
         set_initial_images(state.network, images)
     restart_average(state)
     batch_size = min(options.batch_size or options.recipe.batch_size, len(images.targets))
-    asked = ("preset", "hold_out", "watch", "patience", "seed", "steps", "minutes")
+    asked = ("preset", "hold_out", "watch", "patience", "pass_noise_px", "seed", "steps", "minutes")
     identity = {
         "takes_sha256": takes_sha256,
         "began_with": beginning.sha256 if beginning else None,
@@ -228,7 +229,8 @@ def _one_step(run: Run, window: Window, wanted: Tensor) -> None:
     rate = recipe.learning_rate * learning_rate_factor(state.step, run.done_fraction, is_decaying=recipe.is_decaying)
     set_learning_rate((state.network_optimiser, state.discriminator_optimiser), rate)
     torch.manual_seed(run.options.seed * 1_000_003 + state.step)
-    run.latest = step_of(recipe, is_half=run.is_half)(state, window, wanted)
+    seen = shaken(window, run.options.noise_px)
+    run.latest = step_of(recipe, is_half=run.is_half)(state, seen, wanted)
     state.step += 1
     follow_average(state, recipe.average_decay)
 

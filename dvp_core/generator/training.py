@@ -24,6 +24,8 @@ from dvp_core.generator.run import Run, settings, started_run, summary, train_to
 from dvp_core.generator.splitting import split_of
 from dvp_core.generator.warm_start import Beginning, read_beginning
 
+_MOST_NOISE_PX = 8.0
+
 
 def work_folder(output: Path) -> Path:
     """Return where a run keeps its images, states, previews and curves: beside its output."""
@@ -167,3 +169,5 @@ def _check(options: TrainOptions, config: NetworkConfig) -> None:
             raise DataError(f"is {value}, expected more than {least}", where=name)
     if options.patience is not None and options.patience < 0:
         raise DataError(f"is {options.patience}, expected 0 or more", where="patience")
+    if not 0 <= options.noise_px <= _MOST_NOISE_PX:
+        raise DataError(f"is {options.noise_px}, expected 0 to {_MOST_NOISE_PX}", where="pass_noise_px")
