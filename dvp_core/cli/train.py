@@ -31,6 +31,7 @@ def train(
     hold_out: Literal["none", "last-third"] = "none",
     watch: Literal["auto", "none", "blocks"] = "auto",
     patience: int | None = None,
+    pass_noise_px: float | None = None,
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     passes: Path | None = None,
     face_model: Path | None = None,
@@ -53,6 +54,7 @@ def train(
         watch: Keep every twentieth second from learning, measure on it as training goes on, publish the best weights;
             auto does where the budget is time and there are twenty seconds.
         patience: Stop after so many checks (one every 100 steps) without a better one; 0 never stops.
+        pass_noise_px: Shake the passes by so many pixels at each step, against errors of the tracking.
         start_from: An earlier generator of the same preset and resolution to begin with.
         passes: Folder of the take's passes, used and filled; rendered anew where not given. Several takes get a folder
             each in it.
@@ -71,6 +73,7 @@ def train(
         hold_out=hold_out,
         watch=watch,
         patience=patience,
+        pass_noise_px=pass_noise_px,
         device=device,
         is_compiled=compiled,
         seed=seed,

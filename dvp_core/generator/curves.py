@@ -4,7 +4,7 @@ An event file is a row of records (length, checksum, content, checksum), each co
 "Event". Sources: "TFRecords" (tensorflow.org), "Encoding" (protobuf.dev), RFC 3720 appendix B.4 for the checksum, and
 the field numbers in tensorboard's event.proto and summary.proto.
 
-Every saved state adds one file, written in one step, so that a reader never meets half a record.
+Every preview adds one file, written in one step, so that a reader never meets half a record.
 """
 
 from __future__ import annotations

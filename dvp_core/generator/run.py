@@ -47,6 +47,8 @@ STAGE = "training"
 _RECORD_STEPS = 50
 _PREVIEW_IMAGES = 4
 _WARM_UP_STEPS = 20
+_SHOWN_SHARE = 0.01
+"""Share of the budget between two previews: ten hours leave a hundred pictures, not six hundred."""
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Run:
     latest: dict[str, Tensor] = field(default_factory=dict)
     saved_s: float = 0.0
     drawn_count: int = 0
+    shown_fraction: float = -1.0
 
     @property
     def done_fraction(self) -> float:
@@ -262,7 +265,10 @@ def _save(run: Run) -> None:
     _latest_numbers(run)
     save_state(run.folder / "state.safetensors", run.state, run.identity, run.record)
     run.saved_s = run.state.elapsed_s
-    _show(run)
+    if run.done_fraction - run.shown_fraction >= _SHOWN_SHARE:
+        _show(run)
+    else:
+        write_record(run)
 
 
 def _show(run: Run) -> None:
@@ -276,7 +282,7 @@ def _show(run: Run) -> None:
     ]
     events.append(Event(run.state.step, began + run.state.elapsed_s, {}, {"preview": picture}))
     write_events(run.folder / "curves", events)
-    run.drawn_count = len(run.record)
+    run.drawn_count, run.shown_fraction = len(run.record), run.done_fraction
 
 
 def _curves_of(entry: dict[str, float]) -> dict[str, float]:

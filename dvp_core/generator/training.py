@@ -18,7 +18,7 @@ from dvp_core.generator.coverage import coverage_of
 from dvp_core.generator.dataset import TrainingImages, has_training_images, prepare_training_images
 from dvp_core.generator.footage import Footage, PlateCrops, check_takes
 from dvp_core.generator.footage_doubts import footage_doubts
-from dvp_core.generator.networks import NetworkConfig, config_of_preset
+from dvp_core.generator.networks import FastConfig, NetworkConfig, TranslationConfig, config_of_preset
 from dvp_core.generator.options import TrainOptions
 from dvp_core.generator.run import Run, settings, started_run, summary, train_to_end
 from dvp_core.generator.splitting import split_of
@@ -157,9 +157,9 @@ def _facts(takes: Sequence[Take], run: Run, beginning: Beginning | None, consent
 
 def _check(options: TrainOptions, config: NetworkConfig) -> None:
     size = config.resolution_px
-    if options.preset == "fast" and size % 32:
+    if isinstance(config, FastConfig) and size % 32:
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use a multiple of 32 px")
-    if options.preset != "fast" and (size & (size - 1) or size < 16):
+    if isinstance(config, TranslationConfig) and (size & (size - 1) or size < 16):
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use 256 or 512 px")
     if options.recipe.is_adversarial and options.batch_size == 1:
         raise DataError("is 1, but batch normalisation needs 2 at least", where="batch_size")
