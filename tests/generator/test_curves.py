@@ -104,9 +104,9 @@ def test_a_run_that_was_stopped_draws_one_whole_curve(tmp_path, monkeypatch):
 
 
 def test_a_long_run_leaves_some_hundred_pictures_and_not_one_for_every_saved_state(tmp_path):
-    take, output, asked = make_take(), tmp_path / "g.safetensors", options(steps=1000, checkpoint_seconds=0.0)
+    take, output, asked = make_take(), tmp_path / "g.safetensors", options(steps=950, checkpoint_seconds=0.0)
     with pytest.raises(Interruption):
         train(take, DiscPasses(take), plate_crops, output, options=asked, progress=stop_at(25))
     previews = sorted(path.name for path in (work_folder(output) / "previews").iterdir())
-    assert previews == ["step_000001.png", "step_000011.png", "step_000021.png"]
+    assert previews == ["step_000001.png", "step_000011.png", "step_000021.png"]  # the tenth is 9.5 steps on
     assert read_json(work_folder(output) / "record.json")["steps"] == 25
