@@ -8,15 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from dvp_core.data.take import Take
-from dvp_core.maths.rotations import rotation_vector_from_quaternion_wxyz, unwrapped_quaternions
+from dvp_core.maths.frames import relative_to_facing
+from dvp_core.maths.rotations import yaw_pitch_roll_rad
 
 _SMALLEST_SPREAD = 1e-6
 
 
 def parameters_of(take: Take) -> list[np.ndarray]:
-    """Return a take's pose (F, 6), expression (F, E) and gaze (F, 4)."""
-    rotation = rotation_vector_from_quaternion_wxyz(unwrapped_quaternions(take.head_rotation_wxyz.astype(np.float64)))
-    pose = np.concatenate([rotation, take.head_translation_m], axis=1)
+    """Return a take's pose (F, 6; its angles from looking into the camera), expression (F, E) and gaze (F, 4)."""
+    angles = yaw_pitch_roll_rad(relative_to_facing(take.head_rotation_wxyz))
+    pose = np.concatenate([angles, take.head_translation_m], axis=1)
     return [pose, take.expression.astype(np.float64), take.gaze_rad.reshape(take.frame_count, 4).astype(np.float64)]
 
 

@@ -153,7 +153,7 @@ def _training_indices(take: Take, generator: Generator, wanted: FrameRange) -> n
     if not is_training.any():
         raise DataError("has no tracked training frame left", where=f"take '{take.subject}'")
     options = generator.facts.record.get("options", {})
-    has_seen = generator.facts.take_sha256 == take.sha256 and options.get("hold_out") != "last-third"
+    has_seen = take.clip.sha256 in generator.facts.clips_sha256 and options.get("hold_out") != "last-third"
     if has_seen and take.index_of(wanted.last) >= start:
         raise DataError(
             "was trained on the frames to compare, which would flatter it",

@@ -37,6 +37,29 @@ _LIMITS = {
 
 
 @dataclass(frozen=True)
+class Source:
+    """A take that a generator learned from."""
+
+    take_sha256: str
+    clip_sha256: str
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """An earlier generator that training began with, and what that had seen.
+
+    Attributes:
+        generator_sha256: Hash of its file.
+        clip_sha256: The movies it was trained on.
+        consent_sha256: Consent record given for that training, where one was.
+    """
+
+    generator_sha256: str
+    clip_sha256: tuple[str, ...]
+    consent_sha256: str | None
+
+
+@dataclass(frozen=True)
 class GeneratorFacts:
     """What a generator's file says about itself.
 
@@ -45,11 +68,13 @@ class GeneratorFacts:
         config: The network's shape.
         crop: The square of the plate it paints.
         face_model_sha256: Face model of the takes it was trained on.
-        clip_sha256: The movie it was trained on.
-        take_sha256: The take it was trained on.
+        clip_sha256: The movie it was trained on, the first where there were several.
+        take_sha256: The take it was trained on, likewise.
         consent_sha256: Consent record given for training, where one was.
         coverage: Statistics of what it has seen, see `coverage.py`.
         record: What happened in training.
+        further_sources: Takes it was trained on besides the first.
+        ancestors: Earlier generators whose weights it began with, the nearest first.
     """
 
     preset: Preset
@@ -61,6 +86,18 @@ class GeneratorFacts:
     consent_sha256: str | None
     coverage: dict[str, Any]
     record: dict[str, Any]
+    further_sources: tuple[Source, ...] = ()
+    ancestors: tuple[Ancestor, ...] = ()
+
+    @property
+    def clips_sha256(self) -> tuple[str, ...]:
+        """Every movie it was trained on, ancestors' not counted."""
+        return (self.clip_sha256, *(source.clip_sha256 for source in self.further_sources))
+
+    @property
+    def takes_sha256(self) -> tuple[str, ...]:
+        """Every take it was trained on, ancestors' not counted."""
+        return (self.take_sha256, *(source.take_sha256 for source in self.further_sources))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -168,12 +205,24 @@ def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
             take_sha256=str(header["take_sha256"]),
             coverage=dict(header["coverage"]),
             record=dict(header["record"]),
+            further_sources=tuple(_source_from(own) for own in header.get("further_sources", [])),
+            ancestors=tuple(_ancestor_from(own) for own in header.get("ancestors", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
     if crop.size_px < 1 or crop.resolution_px != config.resolution_px:
         raise DataError(f"paints {config.resolution_px} px but names {crop}", where=path, remedy=_REMEDY)
     return facts
+
+
+def _source_from(values: Mapping[str, Any]) -> Source:
+    return Source(str(values["take_sha256"]), str(values["clip_sha256"]))
+
+
+def _ancestor_from(values: Mapping[str, Any]) -> Ancestor:
+    consent = values["consent_sha256"]
+    clips = tuple(str(clip) for clip in values["clip_sha256"])
+    return Ancestor(str(values["generator_sha256"]), clips, None if consent is None else str(consent))
 
 
 def _config_from(preset: Preset, values: Mapping[str, Any], path: Path | str) -> NetworkConfig:

@@ -1,20 +1,17 @@
-"""Pictures of a training run: wanted beside made, as PNG, for people to look at while it runs."""
+"""Pictures of a training run: wanted above made, as PNG, for people to look at while it runs."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 
-from dvp_core.data.files import write_bytes_atomically
 
-
-def write_preview(path: Path, wanted: np.ndarray, made: np.ndarray) -> None:
-    """Write pairs of images (N, H, W, 3) uint8 as one picture: wanted above, made below."""
+def preview(wanted: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Return pairs of images (N, H, W, 3) uint8 as one picture: wanted above, made below."""
     rows = [np.concatenate(list(images), axis=1) for images in (wanted, made)]
-    write_bytes_atomically(path, encoded_png(np.concatenate(rows, axis=0)))
+    return np.concatenate(rows, axis=0)
 
 
 def encoded_png(image: np.ndarray) -> bytes:

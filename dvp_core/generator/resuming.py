@@ -6,6 +6,7 @@ and the counters are all there is. Plain safetensors, never pickle.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dvp_core.generator.checkpoint import opened_tensors, read_header, read_tens
 from dvp_core.generator.steps import TrainingState
 
 _KIND = "dvp-training-state"
+_NUMBERS = {"step": int, "elapsed_s": float, "best_error": float, "best_step": int, "checks_since_best": int}
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -29,7 +31,10 @@ def save_state(path: Path, state: TrainingState, run: dict[str, Any], record: li
         run: What identifies the run; another run's state is never taken up.
         record: The measurements so far.
     """
-    header = {"kind": _KIND, "run": run, "step": state.step, "elapsed_s": state.elapsed_s, "record": record}
+    numbers = {name: getattr(state, name) for name in _NUMBERS}
+    if math.isinf(state.best_error):
+        numbers["best_error"] = None  # JSON has no infinity
+    header = {"kind": _KIND, "run": run, "numbers": numbers, "record": record}
     write_tensors(path, _tensors(state), header)
 
 
@@ -52,7 +57,9 @@ def restore_state(path: Path, state: TrainingState, run: dict[str, Any]) -> list
     for prefix, optimiser in _optimisers(state).items():
         _restore_moments(optimiser, prefix, tensors)
     try:
-        state.step, state.elapsed_s = int(header["step"]), float(header["elapsed_s"])
+        for name, kind in _NUMBERS.items():
+            value = header["numbers"][name]
+            setattr(state, name, math.inf if value is None else kind(value))
         return list(header["record"])
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Delete it to start this training anew"
@@ -60,7 +67,7 @@ def restore_state(path: Path, state: TrainingState, run: dict[str, Any]) -> list
 
 
 def _modules(state: TrainingState) -> dict[str, torch.nn.Module]:
-    named = {"network": state.network, "discriminator": state.discriminator}
+    named = {"network": state.network, "discriminator": state.discriminator, "best": state.best}
     if state.average is not state.network:
         named["average"] = state.average
     return {name: module for name, module in named.items() if module is not None}
@@ -101,4 +108,6 @@ def _restore_moments(optimiser: torch.optim.Adam, prefix: str, tensors: dict[str
         moments = {name: tensors[f"{prefix}.{index}.{name}"] for name in _MOMENTS}
         for name in _MOMENTS[1:]:
             moments[name] = torch.empty_like(parameter).copy_(moments[name])
+        if optimiser.param_groups[0]["fused"]:
+            moments["step"] = moments["step"].to(parameter.device)
         optimiser.state[parameter] = moments

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,10 @@ class TrainingState:
         discriminator_optimiser: Adam of the adversary.
         step: Steps done.
         elapsed_s: Training time spent.
+        best: The average as it was when it did best on the watched frames; None where none are watched.
+        best_error: What it did then.
+        best_step: Steps done then.
+        checks_since_best: Checks since then.
     """
 
     network: nn.Module
@@ -36,10 +42,21 @@ class TrainingState:
     discriminator_optimiser: torch.optim.Adam | None
     step: int = 0
     elapsed_s: float = 0.0
+    best: nn.Module | None = None
+    best_error: float = math.inf
+    best_step: int = 0
+    checks_since_best: int = 0
+
+    @property
+    def published(self) -> nn.Module:
+        """The weights worth keeping: the best where frames are watched, else the last average."""
+        return self.average if self.best is None or self.best_step == 0 else self.best
 
 
-def fresh_state(config: NetworkConfig, recipe: Recipe, *, seed: int, device: torch.device) -> TrainingState:
-    """Return a state with weights drawn from the seed."""
+def fresh_state(
+    config: NetworkConfig, recipe: Recipe, *, seed: int, device: torch.device, is_watched: bool = False
+) -> TrainingState:
+    """Return a state with weights drawn from the seed; `is_watched` makes room for the best."""
     torch.manual_seed(seed)
     network = placed(build_network(config), device)
     average = network
@@ -50,6 +67,8 @@ def fresh_state(config: NetworkConfig, recipe: Recipe, *, seed: int, device: tor
         discriminator = PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)
         discriminator_optimiser = _adam(discriminator, recipe)
     state = TrainingState(network, average, discriminator, _adam(network, recipe), discriminator_optimiser)
+    if is_watched:
+        state.best = placed(build_network(config), device).requires_grad_(False)
     restart_average(state)
     return state
 
@@ -66,22 +85,37 @@ def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
     weights = [parameter for parameter in network.parameters() if id(parameter) not in is_image]
     groups = [{"params": weights, "rate_factor": 1.0}, {"params": images, "rate_factor": recipe.image_rate_factor}]
     return torch.optim.Adam(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=(recipe.first_momentum, 0.999)
+        [group for group in groups if group["params"]],
+        lr=recipe.learning_rate,
+        betas=(recipe.first_momentum, 0.999),
+        fused=True if weights[0].is_cuda else None,
     )
 
 
-def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, float]:
+Step = Callable[[TrainingState, Window, Tensor], dict[str, Tensor]]
+"""Changes a state by one step on a batch of windows and their plates, and returns what it measured, still on the
+device: to look at a number is to wait for it."""
+
+
+def step_of(recipe: Recipe, *, is_half: bool) -> Step:
+    """Return the step that a recipe is trained with."""
+    if recipe.is_adversarial:
+        return partial(adversarial_step, l1_weight=recipe.l1_weight, is_half=is_half)
+    return partial(reconstruction_step, is_half=is_half)
+
+
+def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, Tensor]:
     """One step on the reconstruction error alone."""
     with torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half):
         made = state.network(window)
     loss = reconstruction_error(made.float(), wanted, window.current)
     _descend(state.network_optimiser, loss)
-    return {"loss": float(loss.detach())}
+    return {"loss": loss.detach()}
 
 
 def adversarial_step(
     state: TrainingState, window: Window, wanted: Tensor, *, l1_weight: float, is_half: bool
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """One step of the adversary, then one of the network (Isola et al. 2017, section 3.3)."""
     adversary, adversary_optimiser = state.discriminator, state.discriminator_optimiser
     if adversary is None or adversary_optimiser is None:
@@ -102,7 +136,7 @@ def adversarial_step(
     _descend(state.network_optimiser, fooling + l1_weight * l1)
     adversary.requires_grad_(True)
     values = {"l1": l1, "fooling": fooling, "adversary": adversary_loss}
-    return {name: float(value.detach()) for name, value in values.items()}
+    return {name: value.detach() for name, value in values.items()}
 
 
 def _descend(optimiser: torch.optim.Adam, loss: Tensor) -> None:
@@ -124,5 +158,6 @@ def follow_average(state: TrainingState, decay: float) -> None:
         return
     decay = min(decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
-        for average, present in zip(state.average.parameters(), state.network.parameters(), strict=True):
-            average.lerp_(present, 1 - decay)
+        averages: list[Tensor] = list(state.average.parameters())
+        present: list[Tensor] = list(state.network.parameters())
+        torch._foreach_lerp_(averages, present, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]

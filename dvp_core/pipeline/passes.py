@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
@@ -20,6 +22,7 @@ def export_passes(
     *,
     frames: FrameRange | None = None,
     face_model: Path | str | None = None,
+    generator: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> PassFolder:
     """Render a take's passes into a folder; frames already there from the same take are kept.
@@ -29,13 +32,22 @@ def export_passes(
         output: Folder for `passes.####.exr`.
         frames: Plate frames to render; all of the take where not given.
         face_model: See `load_take`.
+        generator: A generator whose crop is to be seen through, where the take was tracked through another.
         progress: Told after every frame.
 
     Raises:
         DataError: A frame lies outside the take, or the folder cannot be written.
     """
     take = load_take(take_path, face_model=face_model)
+    if generator is not None:
+        take = replace(take, crop=_crop_of(generator))
     return export_passes_of(take, output, frames=frames, progress=progress)
+
+
+def _crop_of(generator: Path | str) -> Crop:
+    from dvp_core.generator import load_generator  # brings torch, which passes alone need not wait for
+
+    return load_generator(generator, device="cpu").facts.crop
 
 
 def export_passes_of(

@@ -12,6 +12,8 @@ from dvp_core.evaluate import evaluate_take, hold_out_frames, nearest_training_f
 from dvp_core.evaluate.scores import Tally
 from dvp_core.evaluate.self_reenactment import mouth_mask
 from dvp_core.generator import TrainOptions, load_generator, train
+from dvp_core.maths.frames import facing_camera_rotation_wxyz
+from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 from dvp_core.passes import render_passes
 
 
@@ -46,7 +48,7 @@ def plate_crops(passes):
 
 @pytest.fixture(scope="module")
 def generator(take, passes, plate_crops, tmp_path_factory):
-    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, device="cpu")
+    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, least_frames=2, device="cpu")
     path = tmp_path_factory.mktemp("generator") / "g.safetensors"
     return load_generator(train(take, passes, plate_crops, path, options=options))
 
@@ -89,6 +91,15 @@ def test_the_nearest_frame_is_found_by_parameters(take):
     )
     assert nearest_training_frames(copied, training, np.array([take.frame_count - 1])).tolist() == [1]
     assert nearest_training_frames(take, training, training).tolist() == training.tolist()
+
+
+def test_the_nearest_nod_is_found_on_both_sides_of_the_look_into_the_camera(take):
+    nods = np.zeros((take.frame_count, 3))
+    nods[:4, 0] = [0.02, 0.3, -0.3, -0.01]
+    rotation = multiply_quaternions(facing_camera_rotation_wxyz(), quaternion_wxyz_from_rotation_vector(nods))
+    still = {name: np.zeros_like(getattr(take, name)) for name in ("expression", "gaze_rad", "head_translation_m")}
+    nodding = replace(take, head_rotation_wxyz=rotation.astype(np.float32), **still)
+    assert nearest_training_frames(nodding, np.array([0, 1, 2]), np.array([3])).tolist() == [0]
 
 
 def test_the_mouth_lies_inside_the_crop(take):

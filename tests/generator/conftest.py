@@ -25,6 +25,6 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     take = make_take()
     passes = DiscPasses(take)
-    options = TrainOptions(steps=120, hold_out="last-third", threads=1, device="cpu", width=16)
+    options = TrainOptions(steps=120, hold_out="last-third", threads=1, least_frames=2, device="cpu", width=16)
     path = train(take, passes, plate_crops, tmp_path_factory.mktemp("trained") / "disc.safetensors", options=options)
     return Trained(take, passes, path)

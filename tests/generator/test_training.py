@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +11,20 @@ from safetensors import safe_open
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.generator import TrainOptions, load_generator, synthesise, train, work_folder
+from dvp_core.generator import Footage, TrainOptions, load_generator, run, synthesise, train, work_folder
 from dvp_core.generator.coverage import coverage_of
-from dvp_core.generator.dataset import prepare_training_images, training_indices
+from dvp_core.generator.dataset import prepare_training_images
 from dvp_core.generator.networks import FastNetwork
-from dvp_core.generator.training import learning_rate_factor
+from dvp_core.generator.run import learning_rate_factor
+from dvp_core.generator.splitting import split_of, usable_indices
+from dvp_core.generator.stopping import stopped_gently
 from dvp_core.generator.windows import StreamingWindow
+from dvp_core.maths.frames import facing_camera_rotation_wxyz
+from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 
 
 def options(**changes):
-    return replace(TrainOptions(steps=6, threads=1, device="cpu", width=8, batch_size=2), **changes)
+    return replace(TrainOptions(steps=6, threads=1, device="cpu", width=8, batch_size=2, least_frames=2), **changes)
 
 
 def bytes_of_weights(path):
@@ -69,6 +75,38 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(preset, tmp_path):
     assert bytes_of_weights(resumed) == bytes_of_weights(whole)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_step_waits_for_its_end(number, tmp_path, monkeypatch):
+    take, passes, asked = make_take(), DiscPasses(make_take()), options(steps=4)
+    whole = train(take, passes, plate_crops, tmp_path / "whole.safetensors", options=asked)
+    follow_average, before = run.follow_average, signal.getsignal(number)
+
+    def interrupted(state, decay):
+        if state.step == 2:
+            os.kill(os.getpid(), number)
+        follow_average(state, decay)
+
+    stopped = tmp_path / "stopped.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "follow_average", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(take, passes, plate_crops, stopped, options=asked)
+    assert signal.getsignal(number) == before
+    steps = []
+    train(take, passes, plate_crops, stopped, options=asked, progress=lambda stage, done, total: steps.append(done))
+    assert steps == [3, 4]
+    assert bytes_of_weights(stopped) == bytes_of_weights(whole)
+
+
+def test_a_second_signal_stops_at_once():
+    with stopped_gently() as stop_if_asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop_if_asked()
+
+
 def test_a_state_of_other_options_is_not_taken_up(tmp_path):
     take, passes = make_take(), DiscPasses(make_take())
     output = tmp_path / "g.safetensors"
@@ -104,7 +142,7 @@ def test_consent_is_recorded(tmp_path):
 
 def test_a_run_leaves_record_and_previews_but_no_images_or_state(trained):
     folder = work_folder(trained.path)
-    assert sorted(entry.name for entry in folder.iterdir()) == ["previews", "record.json"]
+    assert sorted(entry.name for entry in folder.iterdir()) == ["curves", "previews", "record.json"]
     record = json.loads((folder / "record.json").read_text())
     assert [entry["step"] for entry in record["measurements"]] == [50, 100, 120]
     preview = (folder / "previews" / "step_000120.png").read_bytes()
@@ -113,8 +151,8 @@ def test_a_run_leaves_record_and_previews_but_no_images_or_state(trained):
 
 def test_minutes_are_a_budget(tmp_path):
     take = make_take()
-    run = options(steps=None, minutes=0.02)
-    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=run)
+    asked = options(steps=None, minutes=0.02)
+    path = train(take, DiscPasses(take), plate_crops, tmp_path / "g.safetensors", options=asked)
     assert 1.2 <= load_generator(path).facts.record["seconds"] < 30
 
 
@@ -134,16 +172,16 @@ def test_held_out_frames_are_never_read(tmp_path):
 def test_untracked_frames_are_no_targets():
     is_tracked = np.ones(FRAME_COUNT, dtype=bool)
     is_tracked[[3, 4]] = False
-    assert 3 not in training_indices(make_take(is_tracked=is_tracked), "none")
-    with pytest.raises(DataError, match="only 0 tracked frames"):
-        training_indices(make_take(is_tracked=np.zeros(FRAME_COUNT, dtype=bool)), "none")
+    assert 3 not in usable_indices(make_take(is_tracked=is_tracked), "none")
+    with pytest.raises(DataError, match=r"only 0 of 24 frames.*24 were not tracked"):
+        split_of([make_take(is_tracked=np.zeros(FRAME_COUNT, dtype=bool))], TrainOptions())
 
 
 def test_training_windows_equal_rendering_windows(tmp_path):
     take = make_take()
     passes = DiscPasses(take)
     images = prepare_training_images(
-        take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+        [Footage(take, passes, plate_crops)], tmp_path / "images", options=options(), window=11, history_scale=8
     )
     indices = np.array([0, 4, 17])
     batch, wanted = images.batch(indices, torch.device("cpu"))
@@ -161,7 +199,7 @@ def test_images_are_made_once(tmp_path):
     passes = DiscPasses(take)
     for _ in range(2):
         prepare_training_images(
-            take, passes, plate_crops, tmp_path / "images", hold_out="none", window=11, history_scale=8
+            [Footage(take, passes, plate_crops)], tmp_path / "images", options=options(), window=11, history_scale=8
         )
     assert set(passes.reads.values()) == {1}
 
@@ -177,7 +215,7 @@ def test_passes_of_another_take_or_crop_are_refused(tmp_path):
     with pytest.raises(DataError, match="frame 105 is missing"):
         train(take, DiscPasses(take, missing=(105,)), plate_crops, tmp_path / "g.safetensors", options=options())
     with pytest.raises(DataError, match="expected uint8"):
-        train(take, DiscPasses(take), lambda frame: np.zeros((8, 8, 3), np.uint8), tmp_path / "g.safetensors")
+        train(take, DiscPasses(take), lambda _: np.zeros((8, 8, 3), np.uint8), tmp_path / "g", options=options())
     assert not list(tmp_path.rglob("*.npy"))
 
 
@@ -229,10 +267,21 @@ def test_the_learning_rate_rises_then_falls_to_zero():
 
 def test_coverage_measures_values_and_speeds():
     take = make_take()
-    coverage = coverage_of(take, np.array([0, 1, 2, 10]))
+    coverage = coverage_of([take], [np.array([0, 1, 2, 10])])
     column = coverage["parameters"].index("head.x_m")
     x = take.head_translation_m[:, 0]
     assert coverage["value"]["max"][column] == pytest.approx(x[[0, 1, 2, 10]].max(), abs=1e-5)
     steps = np.diff(x[:3]) * 25
     assert coverage["speed_per_s"]["mean"][column] == pytest.approx(steps.mean(), rel=1e-4)
     assert coverage["speed_per_s"]["min"][column] == pytest.approx(steps.min(), rel=1e-4)
+
+
+def test_coverage_of_a_head_that_looks_into_the_camera_has_no_jumps():
+    turns = np.zeros((FRAME_COUNT, 3))
+    turns[:, 0] = 0.1 * np.sin(np.arange(FRAME_COUNT))  # nods through the very look that is half a turn
+    rotation = multiply_quaternions(facing_camera_rotation_wxyz(), quaternion_wxyz_from_rotation_vector(turns))
+    coverage = coverage_of([make_take(head_rotation_wxyz=rotation.astype(np.float32))], [np.arange(FRAME_COUNT)])
+    column = coverage["parameters"].index("head.pitch_rad")
+    assert coverage["value"]["max"][column] == pytest.approx(np.abs(turns).max(), abs=1e-3)
+    assert coverage["speed_per_s"]["max"][column] < 0.1 * 25
+    assert np.abs(coverage["value"]["max"][:3]).max() < 0.11

@@ -34,7 +34,7 @@ def folder(tmp_path_factory, tiny_take):
         folder / "clip.take",
         folder / "plate",
         folder / "g.safetensors",
-        options=train_options(steps=2, batch_size=1, threads=1),
+        options=train_options(steps=2, batch_size=1, threads=1, least_frames=2),
         passes=folder / "passes",
     )
     render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
@@ -70,7 +70,7 @@ def test_a_movie_without_plate_shows_the_bare_squares(folder):
 
 def test_training_again_with_nothing_changed_is_no_work(folder):
     stamp = (folder / "g.safetensors").stat().st_mtime_ns
-    options = train_options(steps=2, batch_size=1, threads=1)
+    options = train_options(steps=2, batch_size=1, threads=1, least_frames=2)
     train_generator(folder / "clip.take", folder / "plate", folder / "g.safetensors", options=options)
     assert (folder / "g.safetensors").stat().st_mtime_ns == stamp
 
@@ -87,7 +87,12 @@ def test_another_clip_than_the_takes_is_refused(folder, tmp_path):
     shutil.copytree(folder / "plate", tmp_path / "plate")
     write_png(tmp_path / "plate" / "plate.0102.png", np.zeros((64, 96, 3), np.uint8))
     with pytest.raises(DataError, match="not the clip"):
-        train_generator(folder / "clip.take", tmp_path / "plate", tmp_path / "g.safetensors")
+        train_generator(
+            folder / "clip.take",
+            tmp_path / "plate",
+            tmp_path / "g.safetensors",
+            options=train_options(least_frames=2),
+        )
 
 
 def test_an_empty_folder_has_no_frames(tmp_path):
