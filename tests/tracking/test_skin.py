@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dvp_core.data.camera import Camera
-from dvp_core.face import built_in_face
+from dvp_core.data.landmark_definitions import MOUTH_68
+from dvp_core.face import built_in_face, landmarks_68
 from dvp_core.tracking.bundle import Bundle, BundleProblem, moved_bundle
 from dvp_core.tracking.evidence import FramePoints, Rig, first_factors
 from dvp_core.tracking.options import LandmarkOptions, PriorOptions, TextureOptions
@@ -166,6 +167,16 @@ def test_the_rim_of_a_true_head_lies_on_the_pictures_edges_and_that_of_a_small_o
         shifts[size] = np.median(((rim.targets_px - places) * rim.across).sum(axis=1))
     assert abs(shifts[1.0]) < 0.5 * picture.pixel_size_px
     assert shifts[0.97] > shifts[1.0] + 0.3
+
+
+def test_lips_and_a_neck_that_turns_by_itself_are_no_rim():
+    face, *_ = shown()
+    finder = rim_finder(face)
+    rim = np.unique(finder.edges)
+    lips = landmarks_68(face, face.vertices)[MOUTH_68]
+    assert len(rim) > 50
+    assert np.linalg.norm(face.vertices[rim, None] - lips, axis=-1).min() > 0.012
+    assert (face.vertices[rim[~face.region("face")[rim]], 1] > lips[:, 1].mean()).all()
 
 
 def test_plain_skin_keeps_off_eyes_mouth_and_rim():
