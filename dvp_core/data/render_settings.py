@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +21,17 @@ Precision = Literal[
     "float32",  # any processor
     "bfloat16",  # graphics cards, and processors that multiply it in hardware
 ]
-_LIMITS = {"batch_size": (1, 64), "threads": (1, 256)}
+_LIMITS = {"batch_size": (1, 8), "threads": (1, 256)}
+"""A farm ends a worker that says nothing for ten times a frame, and a batch is said at once."""
+
+
+@dataclass(frozen=True)
+class RenderWishes:
+    """Settings that somebody asks for; None leaves a setting to the table or to what stands in the folder."""
+
+    batch_size: int | None = None
+    threads: int | None = None
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,10 @@ class RenderSettings:
             allowed = " or ".join(get_args(Precision))
             raise DataError(f"is {self.precision!r}, expected {allowed}", where="render setting 'precision'")
 
-    def changed_by(self, wishes: Mapping[str, Any]) -> RenderSettings:
-        """Return the settings with those wishes that are not None in the place of its own."""
-        return RenderSettings(**(asdict(self) | {name: wish for name, wish in wishes.items() if wish is not None}))
+    def changed_by(self, wishes: RenderWishes) -> RenderSettings:
+        """Return the settings with what is wished for in the place of its own."""
+        given: dict[str, Any] = {name: wish for name, wish in asdict(wishes).items() if wish is not None}
+        return replace(self, **given)
 
 
 def read_render_settings(folder: Path | str) -> RenderSettings | None:

@@ -8,7 +8,7 @@ from dvp_core.generator.checkpoint import GeneratorFacts
 from dvp_core.generator.dataset import PlateCrops
 from dvp_core.generator.networks import Preset
 from dvp_core.generator.options import HoldOut, TrainOptions
-from dvp_core.generator.synthesise import Generator, load_generator, synthesise
+from dvp_core.generator.synthesise import Generator, load_generator, synthesise, synthesise_batches
 from dvp_core.generator.training import train, work_folder
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "TrainOptions",
     "load_generator",
     "synthesise",
+    "synthesise_batches",
     "train",
     "work_folder",
 ]

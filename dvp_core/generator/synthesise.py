@@ -88,6 +88,18 @@ def synthesise(generator: Generator, source: PassSource, frames: FrameRange) -> 
     Raises:
         DataError: A missing frame, or passes of another crop, resolution or face model than the generator's.
     """
+    for batch in synthesise_batches(generator, source, frames):
+        yield from batch
+
+
+def synthesise_batches(
+    generator: Generator, source: PassSource, frames: FrameRange
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """Yield what `synthesise` does, a list for each call of the network.
+
+    Raises:
+        DataError: As `synthesise`.
+    """
     config, size = generator.facts.config, generator.settings.batch_size
     dtype = input_dtype(generator.network, dtype_of(generator.settings.precision))
     windows = StreamingWindow(source, config.window, config.history_scale, dtype)
@@ -95,7 +107,7 @@ def synthesise(generator: Generator, source: PassSource, frames: FrameRange) -> 
     for group in frames.chunks(size):
         read, error = _fill(batch, windows, group, generator.facts)
         if read:
-            yield from zip(read, generator.paint(batch.window()), strict=False)
+            yield list(zip(read, generator.paint(batch.window()), strict=False))
         if error is not None:
             raise error
 

@@ -4,7 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dvp_core.data.errors import DataError
-from dvp_core.data.render_settings import FILE_NAME, RenderSettings, claim_render_settings, read_render_settings
+from dvp_core.data.render_settings import (
+    FILE_NAME,
+    RenderSettings,
+    RenderWishes,
+    claim_render_settings,
+    read_render_settings,
+)
 
 
 def test_the_first_claim_stands_for_everybody(tmp_path):
@@ -19,7 +25,7 @@ def test_the_first_claim_stands_for_everybody(tmp_path):
 
 def test_many_claims_at_once_agree(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        claims = pool.map(lambda n: claim_render_settings(tmp_path / "f", RenderSettings(batch_size=n)), range(1, 33))
+        claims = pool.map(lambda n: claim_render_settings(tmp_path / "f", RenderSettings(threads=n)), range(1, 33))
         standing = set(claims)
     assert len(standing) == 1
 
@@ -48,4 +54,4 @@ def test_a_damaged_record_is_refused(tmp_path, content):
 
 
 def test_wishes_replace_what_was_chosen():
-    assert RenderSettings(4, 2).changed_by({"threads": 1, "batch_size": None}) == RenderSettings(4, 1)
+    assert RenderSettings(4, 2).changed_by(RenderWishes(threads=1)) == RenderSettings(4, 1)
