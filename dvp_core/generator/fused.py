@@ -22,8 +22,6 @@ _ACTIVATION_OF: dict[type[nn.Module], Activation] = {
     nn.LeakyReLU: "leaky_relu",
     nn.Tanh: "tanh",
 }
-_LANES = 8
-"""Output channels a processor's registers take at once: a few zero ones more cost less than a rest."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,6 @@ class Filter:
         shape = [1, 1, 1, 1]
         shape[self.output_axis] = -1
         return replace(self, weight=self.weight * gain.view(shape), bias=self.bias * gain + shift)
-
-    def widened(self, count: int) -> Filter:
-        """Return the filter with so many output channels, the new ones zero before the activation."""
-        more = count - len(self.bias)
-        rest = [0, 0, 0, 0, 0, 0, 0, more] if self.output_axis == 0 else [0, 0, 0, 0, 0, more]
-        return replace(self, weight=functional.pad(self.weight, rest), bias=functional.pad(self.bias, [0, more]))
 
 
 def filter_of(layer: nn.Conv2d | nn.ConvTranspose2d) -> Filter:

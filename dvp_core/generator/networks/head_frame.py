@@ -39,6 +39,15 @@ class HeadFrame:
         inverse = torch.linalg.inv(self.linear)
         return _affine(inverse, -torch.einsum("bij,bj->bi", inverse, self.offset), places)
 
+    def after_leaving(self, picture: HeadFrame) -> HeadFrame:
+        """Return the one map that takes points of another frame's picture onto the plane and from there to this one.
+
+        A picture has many points: two maps one after the other cost twice as much as their product.
+        """
+        inverse = torch.linalg.inv(picture.linear)
+        linear = self.linear @ inverse
+        return HeadFrame(linear, self.offset - torch.einsum("bij,bj->bi", linear, picture.offset))
+
 
 def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
     mapped = places.reshape(len(places), -1, 2) @ linear.transpose(1, 2) + offset[:, None]
