@@ -3,9 +3,10 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME
-from dvp_core.generator.fused import FusedConvolution, filter_of, fused
+from dvp_core.generator.fused import FusedConvolution, FusedEnlargement, filter_of, fused
 from dvp_core.generator.networks import Window, build_network, config_of_preset
 from dvp_core.generator.painting import made_to_paint
 from dvp_core.generator.synthesise import deterministic
@@ -86,6 +87,16 @@ def test_packed_weights_follow_the_input_size():
     for shape in ((1, 8, 16, 16), (3, 8, 5, 9), (1, 8, 16, 16)):
         features = torch.rand(shape)
         torch.testing.assert_close(convolution(features), layer(features), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_narrow_enlargement_is_the_transposed_convolution(channels):
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(6, channels, 4, 2, 1)
+    features = torch.rand(2, 6, 5, 8)
+    made = fused([layer, nn.LeakyReLU(0.2)], torch.float32)
+    assert isinstance(made[0], FusedEnlargement)
+    torch.testing.assert_close(made(features), functional.leaky_relu(layer(features), 0.2), atol=1e-6, rtol=0)
 
 
 def test_what_cannot_be_folded_is_refused():
