@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import canonical_json, read_json, write_bytes_atomically
+from dvp_core.data.files import canonical_json, read_json, sync_to_disk, write_bytes_atomically
 
 FILE_NAME = "render.json"
 SCHEMA_VERSION = 1
@@ -108,8 +108,22 @@ def claim_render_settings(folder: Path | str, settings: RenderSettings) -> Rende
 
 
 def _publish_once(draft: Path, target: Path) -> None:
-    """Give a whole file its name, unless that is taken; a hard link does so in one step, on network shares too."""
+    """Give a whole file its name, unless that is taken: by a hard link, in one step, on network shares too.
+
+    A file system without hard links gets the content into a file that only one process can have created.
+    """
     try:
         os.link(draft, target)
     except FileExistsError:
         return
+    except OSError:
+        _write_once(target, draft.read_bytes())
+
+
+def _write_once(target: Path, content: bytes) -> None:
+    try:
+        with target.open("xb") as stream:
+            stream.write(content)
+    except FileExistsError:
+        return
+    sync_to_disk(target)

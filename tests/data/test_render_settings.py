@@ -23,6 +23,15 @@ def test_the_first_claim_stands_for_everybody(tmp_path):
     assert [path.name for path in folder.iterdir()] == [FILE_NAME]
 
 
+def test_a_disk_without_hard_links_will_do(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    assert claim_render_settings(tmp_path, RenderSettings(2, 3)) == RenderSettings(2, 3)
+    assert claim_render_settings(tmp_path, RenderSettings()) == RenderSettings(2, 3)
+
+
 def test_many_claims_at_once_agree(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         claims = pool.map(lambda n: claim_render_settings(tmp_path / "f", RenderSettings(threads=n)), range(1, 33))
