@@ -5,8 +5,9 @@
 A share is (operations of the network's convolutions / its time) / (operations of a square product / its time), both in
 the same precision: that of the render settings for this machine. Product, the network as it was trained and the network
 made to paint take turns, so that what else the machine does falls on all three. Two warm-up rounds, then median, best
-and spread. On a machine shared with others take the best, and `--clock processor` with one thread: it counts the time
-this thread ran. Weights are drawn at random: they do not change the speed. Prints one JSON object last.
+and spread. On a machine shared with others take the best, and `--clock processor`: it counts the time that the first
+thread ran, of several its even part where they wait passively (OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0). Weights are
+drawn at random: they do not change the speed. Prints one JSON object last.
 """
 
 from __future__ import annotations
