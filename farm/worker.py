@@ -13,7 +13,9 @@ from pathlib import Path
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
+from dvp_core.data.render_settings import RenderSettings
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
+from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
 from farm.tasks import FileRecord, Record, WorkOrder
 
@@ -51,14 +53,15 @@ def check_inputs(order: WorkOrder) -> None:
 def _opened_shot(order: WorkOrder) -> Shot:
     """Open the passes anew, for they may have been exported again, and the generator where its file has changed."""
     generator = order.roots.resolve(order.job.generator)
-    kept = _kept_shot(str(order.roots.resolve(order.job.passes)), str(generator), *_stamp(generator))
+    settings = settled_settings(_folder(order), generator, device=_device())
+    kept = _kept_shot(str(order.roots.resolve(order.job.passes)), str(generator), settings, *_stamp(generator))
     return kept.reopened(order.roots.resolve(order.job.passes))
 
 
 @lru_cache(maxsize=_KEPT_GENERATORS)
-def _kept_shot(passes: str, generator: str, size_bytes: int, changed_ns: int) -> Shot:
+def _kept_shot(passes: str, generator: str, settings: RenderSettings, size_bytes: int, changed_ns: int) -> Shot:
     del size_bytes, changed_ns  # part of the cache's key: a file that changed is loaded again
-    return open_shot(passes, generator, device=_device())
+    return open_shot(passes, generator, device=_device(), settings=settings)
 
 
 @lru_cache(maxsize=16)

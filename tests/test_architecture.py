@@ -25,6 +25,7 @@ HEAVY = (
     "pxr",
     "scipy",
     "h5py",
+    "onnx",
 )
 
 # room: (our rooms it may import, libraries it may import)
@@ -40,7 +41,7 @@ ROOMS = {
     "dvp_core/landmarks": ({"data"}, {"numpy", "torch", "face_alignment", "mediapipe", "cv2"}),
     "dvp_core/tracking": ({"data", "maths", "face", "raster"}, {"numpy"}),
     "dvp_core/tracking/batched": ({"data", "maths", "tracking"}, {"numpy", "torch"}),
-    "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors"}),
+    "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors", "onnx"}),
     "dvp_core/compose": ({"data", "maths", "face", "raster"}, {"numpy", "cv2"}),
     "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words
     "dvp_core/trust": ({"data", "video"}, {"numpy", "c2pa", "cryptography"}),

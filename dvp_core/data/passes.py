@@ -45,9 +45,13 @@ class PassFrame:
 
     def network_channels(self) -> np.ndarray:
         """Return (9, H, W) float32 in [-1, 1]: colour sRGB-encoded, correspondence and gaze as data, black is -1."""
-        encoded = srgb_encode(np.clip(self.color, 0.0, 1.0))
-        stacked = np.concatenate([encoded, self.corr, self.gaze], axis=2)
-        return np.ascontiguousarray(np.moveaxis(stacked * 2.0 - 1.0, 2, 0), dtype=np.float32)
+        images = (srgb_encode(np.clip(self.color, 0.0, 1.0)), self.corr, self.gaze)
+        channels = np.empty((CHANNELS_PER_FRAME, *self.color.shape[:2]), dtype=np.float32)
+        for index, image in enumerate(images):
+            channels[3 * index : 3 * index + 3] = np.moveaxis(image, 2, 0)
+        channels *= 2
+        channels -= 1
+        return channels
 
     @cached_property
     def content_sha256(self) -> str:

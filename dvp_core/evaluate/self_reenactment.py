@@ -116,7 +116,7 @@ def evaluate_take(
         generator=tallies[0].scores(),
         nearest=tallies[1].scores(),
         inference_ms=1000 * float(np.median(seconds)),
-        parameters=sum(parameter.numel() for parameter in generator.network.parameters()),
+        parameters=generator.parameter_count,
         training=generator.facts.record,
     )
     write_bytes_atomically(Path(output) / "report.json", canonical_json(report.as_json()))

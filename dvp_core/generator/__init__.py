@@ -9,7 +9,7 @@ from dvp_core.generator.footage import Footage, PlateCrops
 from dvp_core.generator.footage_doubts import footage_doubts
 from dvp_core.generator.networks import Preset
 from dvp_core.generator.options import HoldOut, TrainOptions
-from dvp_core.generator.synthesise import Generator, load_generator, synthesise
+from dvp_core.generator.synthesise import Generator, load_generator, synthesise, synthesise_batches
 from dvp_core.generator.training import (
     make_training_images,
     train,
@@ -30,6 +30,7 @@ __all__ = [
     "load_generator",
     "make_training_images",
     "synthesise",
+    "synthesise_batches",
     "train",
     "train_on",
     "training_images_stand",

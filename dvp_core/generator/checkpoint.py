@@ -185,6 +185,16 @@ def read_generator(path: Path | str) -> tuple[nn.Module, GeneratorFacts]:
     return network.eval().requires_grad_(False), facts
 
 
+def read_facts(path: Path | str) -> GeneratorFacts:
+    """Read what a generator's file says about itself, without its weights.
+
+    Raises:
+        DataError: Missing, damaged, or of another kind or version.
+    """
+    with opened_tensors(path) as stream:
+        return _facts_from(read_header(stream, path), path)
+
+
 def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
     if header.get("kind") != _KIND or header.get("version") != GENERATOR_VERSION:
         raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)

@@ -1,4 +1,4 @@
-"""The sliding window of conditioning images: which frames it holds, and how each pass is read only once.
+"""The sliding window of conditioning images: which frames it holds, and how each pass is read and encoded only once.
 
 A window ends at its own frame. Before the source's first frame that frame repeats; a gap inside is an error, because
 a repeated or skipped frame there would be read as motion.
@@ -6,27 +6,40 @@ a repeated or skipped frame there would be read as motion.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.passes import PassFrame, PassSource
+from dvp_core.data.passes import CHANNELS_PER_FRAME, PassFrame, PassSource
+from dvp_core.generator.networks import NetworkConfig, Window
 
 
 @dataclass(frozen=True)
 class FrameWindow:
-    """Channels of one window in [-1, 1].
+    """Channels of one window in [-1, 1], a tensor a frame, as the network takes them: channels last.
 
     Attributes:
-        current: (9, H, W) float32 of the window's last frame.
-        history: (9 * older frames, H / scale, W / scale) float32, oldest first.
+        newest: (H, W, 9) of the window's last frame.
+        older: (H / scale, W / scale, 9) of each frame before it, oldest first.
     """
 
-    current: np.ndarray
-    history: np.ndarray
+    newest: Tensor
+    older: tuple[Tensor, ...]
+
+    @property
+    def current(self) -> np.ndarray:
+        """(9, H, W) float32 of the window's last frame."""
+        return self.newest.float().movedim(2, 0).numpy()
+
+    @property
+    def history(self) -> np.ndarray:
+        """(9 * older frames, H / scale, W / scale) float32, oldest first."""
+        none = self.newest[:, :, :0]
+        return torch.cat(self.older or (none,), dim=2).float().movedim(2, 0).numpy()
 
 
 def window_frames(frame: int, frames: FrameRange, length: int) -> list[int]:
@@ -57,12 +70,13 @@ def reduced(channels: np.ndarray, scale: int) -> np.ndarray:
 
 @dataclass
 class StreamingWindow:
-    """Windows of ascending frames from a source, with no pass read twice and memory for one window only."""
+    """Windows of ascending frames from a source: no pass is read or encoded twice, and memory holds one window."""
 
     source: PassSource
     length: int
     history_scale: int
-    reduced_by_frame: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict)
+    dtype: torch.dtype = torch.float32
+    older_by_frame: dict[int, Tensor] = field(default_factory=dict)
 
     def read(self, frame: int) -> tuple[PassFrame, FrameWindow]:
         """Return a frame's passes and its window.
@@ -72,25 +86,58 @@ class StreamingWindow:
         """
         numbers = window_frames(frame, self.source.frames, self.length)
         for number in dict.fromkeys(numbers[:-1]):
-            if number != frame and number not in self.reduced_by_frame:
+            if number != frame and number not in self.older_by_frame:
                 self._remember(number, self.source.read(number).network_channels())
         pass_frame = self.source.read(frame)
-        current = pass_frame.network_channels()
+        channels = pass_frame.network_channels()
+        newest = self._encoded(channels)
         if self.length > 1:
-            self._remember(frame, current)
-        history = [self.reduced_by_frame[number] for number in numbers[:-1]]
+            self._remember(frame, channels, newest)
+        older = tuple(self.older_by_frame[number] for number in numbers[:-1])
         self._forget_all_but(numbers[1:])
-        return pass_frame, FrameWindow(current, _stacked(history, current, self.history_scale))
+        return pass_frame, FrameWindow(newest, older)
 
-    def _remember(self, frame: int, channels: np.ndarray) -> None:
-        self.reduced_by_frame[frame] = reduced(channels, self.history_scale)
+    def _remember(self, frame: int, channels: np.ndarray, encoded: Tensor | None = None) -> None:
+        if self.history_scale > 1 or encoded is None:
+            encoded = self._encoded(reduced(channels, self.history_scale))
+        self.older_by_frame[frame] = encoded
+
+    def _encoded(self, channels: np.ndarray) -> Tensor:
+        """Return planar channels as a tensor with channels last, in the network's precision."""
+        return torch.from_numpy(channels).movedim(0, 2).to(self.dtype).contiguous()
 
     def _forget_all_but(self, frames: list[int]) -> None:
-        for frame in set(self.reduced_by_frame) - set(frames):
-            del self.reduced_by_frame[frame]
+        for frame in set(self.older_by_frame) - set(frames):
+            del self.older_by_frame[frame]
 
 
-def _stacked(history: list[np.ndarray], current: np.ndarray, scale: int) -> np.ndarray:
-    if not history:
-        return np.zeros((0, current.shape[1] // scale, current.shape[2] // scale), dtype=np.float32)
-    return np.concatenate(history)
+class WindowBatch:
+    """Room for a fixed number of windows, filled one by one and used again and again.
+
+    Where the history has the current frame's size, both lie in one tensor, so that the network joins nothing.
+    """
+
+    def __init__(self, config: NetworkConfig, size: int, dtype: torch.dtype) -> None:
+        side, small = config.resolution_px, config.resolution_px // config.history_scale
+        older = CHANNELS_PER_FRAME * (config.window - 1)
+        self.is_joined = config.history_scale == 1
+        if self.is_joined:
+            self.volume = torch.zeros(size, side, side, older + CHANNELS_PER_FRAME, dtype=dtype)
+            self.older, self.newest = self.volume[..., :older], self.volume[..., older:]
+            return
+        self.volume = None
+        self.older = torch.zeros(size, small, small, older, dtype=dtype)
+        self.newest = torch.zeros(size, side, side, CHANNELS_PER_FRAME, dtype=dtype)
+
+    def put(self, row: int, window: FrameWindow) -> None:
+        """Copy one window into its row."""
+        if self.volume is not None:
+            torch.cat([*window.older, window.newest], dim=2, out=self.volume[row])
+            return
+        torch.cat(window.older, dim=2, out=self.older[row])
+        self.newest[row] = window.newest
+
+    def window(self) -> Window:
+        """The rows as the network takes them: views, not copies."""
+        volume = None if self.volume is None else self.volume.movedim(3, 1)
+        return Window(self.newest.movedim(3, 1), self.older.movedim(3, 1), volume)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.data.render_settings import RenderWishes
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path, open_shot, render_frames
+from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.trust import Label, publish_frame_list
 
 STAGE = "render"
@@ -22,6 +24,7 @@ def render_shot(
     frames: FrameRange | None = None,
     consent: Path | str | None = None,
     device: str = "cpu",
+    wishes: RenderWishes | None = None,
     progress: Progress = no_progress,
 ) -> list[FrameRecord]:
     """Render frames into a folder as `frame.####.png` with a signed list beside them; finished frames are kept.
@@ -33,9 +36,11 @@ def render_shot(
         frames: Plate frames to render; all of the passes where not given.
         consent: Consent record to name in the list.
         device: "cpu" or "cuda".
+        wishes: Batch size, threads and precision where they are asked for; what stands in the folder goes on else.
         progress: Told after every frame.
     """
-    shot = open_shot(passes, generator, device=device)
+    settings = settled_settings(output, generator, device=device, wishes=wishes)
+    shot = open_shot(passes, generator, device=device, settings=settings)
     wanted = shot.passes.frames if frames is None else frames
     template = Path(output) / FRAME_NAME
     records = []

@@ -1,8 +1,9 @@
 """Passes and a generator in, published frames out: the one renderer behind `dvp render`, the farm and Blender's button.
 
-A frame's key is the hash of everything its pixels depend on: its window of passes, the generator, the code, the device
-and its number. A file that carries its key is never rendered again, so an interrupted shot goes on where it stopped,
-however it was cut into chunks and wherever the parts ran. Movies, contact sheets and lists are made elsewhere.
+A frame's key is the hash of everything its pixels depend on: its window of passes, the generator, the code, the device,
+the settings and its number. A file that carries its key is never rendered again, so an interrupted shot goes on where
+it stopped, however it was cut into chunks and wherever the parts ran. Movies, contact sheets and lists are made
+elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,12 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, sha256_of_bytes, sha256_of_file
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassFrame, PassSource
+from dvp_core.data.render_settings import RenderSettings
 
 if TYPE_CHECKING:  # torch and the label's library are loaded by whoever renders, not by a farm head that only counts
     from dvp_core.generator import Generator
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """Raise it whenever equal inputs give other pixels: every frame gets another key then."""
 
 
@@ -37,7 +39,7 @@ class FrameRecord:
         frame: Plate frame number.
         key: Hash of all that the pixels depend on.
         sha256: Hash of the published file.
-        seconds: From the start of its work to its publishing; 0 where the file was already there.
+        seconds: Its share of its batch's time, and its publishing; 0 where the file was already there.
         is_reused: Whether the file was already there with the right key.
     """
 
@@ -98,22 +100,30 @@ class Shot:
         return replace(self, passes=_cached(passes, self.generator))
 
 
-def open_shot(passes: Path | str, generator: Path | str, *, device: str = "cpu") -> Shot:
+def open_shot(
+    passes: Path | str, generator: Path | str, *, device: str = "cpu", settings: RenderSettings | None = None
+) -> Shot:
     """Return the opened shot of a folder of passes and a generator's file.
+
+    Args:
+        passes: Folder of pass files.
+        generator: The `*.safetensors`.
+        device: "cpu" or "cuda".
+        settings: Those that stand in the frames' folder (`settled_settings`); the reference's where not given.
 
     Raises:
         DataError: No passes there, or no generator that can be trusted.
     """
     from dvp_core.generator import load_generator
 
-    loaded = load_generator(generator, device=device)
+    loaded = load_generator(generator, device=device, settings=settings)
     return Shot(_cached(passes, loaded), loaded, sha256_of_file(generator))
 
 
 def _cached(passes: Path | str, generator: Generator) -> CachedPasses:
     from dvp_core.passes import PassFolder
 
-    return CachedPasses(PassFolder(passes), limit=generator.facts.config.window + 1)
+    return CachedPasses(PassFolder(passes), limit=generator.facts.config.window + generator.settings.batch_size)
 
 
 def frame_key(shot: Shot, frame: int) -> str:
@@ -130,6 +140,7 @@ def frame_key(shot: Shot, frame: int) -> str:
         "generator": shot.generator_sha256,
         "render_version": RENDER_VERSION,
         "device": shot.generator.device.type,
+        "settings": asdict(shot.generator.settings),
         "frame": frame,
     }
     return sha256_of_bytes(canonical_json(content))
@@ -181,20 +192,23 @@ def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> I
 
 
 def _render_run(shot: Shot, run: FrameRange, output: Path | str) -> Iterator[FrameRecord]:
-    from dvp_core.generator import synthesise
+    from dvp_core.generator import synthesise_batches
 
     started_s = time.monotonic()
-    for frame, image in synthesise(shot.generator, shot.passes, run):
-        yield _publish(shot, frame, image, frame_path(output, frame), started_s)
+    for batch in synthesise_batches(shot.generator, shot.passes, run):
+        share_s = (time.monotonic() - started_s) / len(batch)
+        for frame, image in batch:
+            yield _publish(shot, frame, image, frame_path(output, frame), share_s)
         started_s = time.monotonic()
 
 
-def _publish(shot: Shot, frame: int, image: np.ndarray, path: Path, started_s: float) -> FrameRecord:
+def _publish(shot: Shot, frame: int, image: np.ndarray, path: Path, share_s: float) -> FrameRecord:
     from dvp_core.trust import publish_frame
 
+    started_s = time.monotonic()
     key = frame_key(shot, frame)
     publish_frame(path, image, key=key)
-    return FrameRecord(frame, key, sha256_of_file(path), time.monotonic() - started_s, is_reused=False)
+    return FrameRecord(frame, key, sha256_of_file(path), share_s + time.monotonic() - started_s, is_reused=False)
 
 
 def _published(shot: Shot, frame: int, path: Path) -> FrameRecord | None:

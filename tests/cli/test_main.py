@@ -17,7 +17,7 @@ def take_path(tmp_path, tiny_take):
 def test_without_words_the_commands_are_listed(capsys):
     assert run([]) == 0
     listed = capsys.readouterr().out
-    for name in ("dvp track", "dvp render", "dvp farm submit", "dvp addon build", "dvp verify"):
+    for name in ("dvp track", "dvp render", "dvp export-onnx", "dvp farm submit", "dvp addon build", "dvp verify"):
         assert name in listed
 
 

@@ -12,6 +12,7 @@ from dvp_core.evaluate import evaluate_take, hold_out_frames, nearest_training_f
 from dvp_core.evaluate.scores import Tally
 from dvp_core.evaluate.self_reenactment import mouth_mask
 from dvp_core.generator import TrainOptions, load_generator, train
+from dvp_core.generator.networks import build_network
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 from dvp_core.passes import render_passes
@@ -59,7 +60,7 @@ def test_the_report_stands_on_disk(take, passes, plate_crops, generator, tmp_pat
     written = read_json(tmp_path / "report.json")
     assert written["generator"]["psnr"] == pytest.approx(report.generator.psnr)
     assert written["frames"] == str(hold_out_frames(take))
-    assert report.parameters == sum(weight.numel() for weight in generator.network.parameters())
+    assert report.parameters == sum(weight.numel() for weight in build_network(generator.facts.config).parameters())
     assert report.inference_ms > 0
     assert report.training["steps"] == 3
     assert "nearest training frame" in (tmp_path / "report.html").read_text()

@@ -13,6 +13,7 @@ from render_site import FIRST, LAST, SIZE, pass_frame
 
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.render_settings import RenderSettings, claim_render_settings, read_render_settings
 from dvp_core.passes import pass_path, write_pass_frame
 from dvp_core.pipeline.render_frames import frame_key, missing_passes, open_shot, render_frames
 from dvp_core.video import open_clip, write_png
@@ -50,19 +51,17 @@ class WorkerKiller:
 
 @pytest.mark.xdist_group("ray")
 def test_one_set_of_bytes_for_every_cut_and_backend(site, job_on, tmp_path):
-    list(
-        render_frames(
-            open_shot(site.folders["site"] / "passes", site.folders["site"] / "actor.safetensors"),
-            range(FIRST, LAST + 1),
-            output=site.folders["site"] / "bare" / "frame.####.png",
-        )
-    )
+    folder = site.folders["site"]
+    settings = RenderSettings(batch_size=3)
+    shot = open_shot(folder / "passes", folder / "actor.safetensors", settings=settings)
+    list(render_frames(shot, range(FIRST, LAST + 1), output=folder / "bare" / "frame.####.png"))
     for name, chunk_size, backend, workers in [
         ("a", 1, "this-machine", 2),
         ("b", 50, "this-machine", 1),
         ("c", 7, "ray", 2),
     ]:
         job = job_on(name, chunk_size=chunk_size)
+        claim_render_settings(folder / name, settings)
         killer = WorkerKiller()
         report = run(job, site, tmp_path, backend=backend, workers=workers, progress=killer)
         assert report["state"] == "completed", report
@@ -73,6 +72,20 @@ def test_one_set_of_bytes_for_every_cut_and_backend(site, job_on, tmp_path):
     assert [entry["sha256"] for entry in manifest["frames"]] == list(hashes(site, "c").values())
     assert all(entry["worker"].startswith("worker-") for entry in manifest["frames"])
     assert set(report["files"]) == {"job.json", "manifest.json", "frames.label.json", "contact.png"}
+
+
+def test_a_farm_writes_down_the_settings_of_the_folder_it_begins(site, job_on, tmp_path):
+    folder = site.folders["site"]
+    run(job_on("shot", frames="101-105"), site, tmp_path, backend="this-machine")
+    settings = read_render_settings(folder / "shot")
+    assert settings is not None
+    shot = open_shot(folder / "passes", folder / "actor.safetensors", settings=settings)
+    records = list(render_frames(shot, range(101, 106), output=folder / "shot" / "frame.####.png"))
+    assert all(record.is_reused for record in records)
+    other = open_shot(
+        folder / "passes", folder / "actor.safetensors", settings=dataclasses.replace(settings, batch_size=5)
+    )
+    assert frame_key(other, 103) != records[2].key
 
 
 def test_changed_passes_render_the_frames_whose_window_holds_them_and_no_others(site, job_on, tmp_path):

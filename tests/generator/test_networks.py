@@ -11,7 +11,7 @@ from dvp_core.generator.networks import (
 )
 from dvp_core.generator.networks.dvp2018 import down_channels
 from dvp_core.generator.networks.fast import pixel_grid
-from dvp_core.generator.networks.head_frame import fitted_head_frame
+from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame, solved
 from dvp_core.generator.networks.neural_texture import lookup
 
 
@@ -122,6 +122,16 @@ def test_the_head_frame_finds_the_camera_that_shows_the_face():
     torch.testing.assert_close(frame.offset[0], offset, atol=2e-3, rtol=0)
     places = torch.rand(1, 5, 7, 2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(frame.to_plane(frame.to_picture(places)), places, atol=1e-5, rtol=0)
+    other = HeadFrame(frame.linear.flip(2) * 1.3, frame.offset + 0.2)
+    expected = other.to_picture(frame.to_plane(places))
+    torch.testing.assert_close(other.after_leaving(frame).to_picture(places), expected, atol=1e-5, rtol=0)
+
+
+def test_elimination_solves_as_the_library_does():
+    torch.manual_seed(0)
+    root, right = torch.randn(5, 4, 4, dtype=torch.float64), torch.randn(5, 4, 2, dtype=torch.float64)
+    matrices = root @ root.transpose(1, 2) + 1e-4 * torch.eye(4, dtype=torch.float64)
+    torch.testing.assert_close(solved(matrices, right), torch.linalg.solve(matrices, right), atol=1e-9, rtol=1e-7)
 
 
 def test_without_a_face_the_head_frame_is_the_pictures():

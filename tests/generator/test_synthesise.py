@@ -7,6 +7,7 @@ from disc_scene import FRAME_COUNT, START_FRAME, DiscPasses
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.render_settings import RenderSettings
 from dvp_core.generator import load_generator, synthesise
 
 FRAMES = FrameRange.span(START_FRAME, START_FRAME + FRAME_COUNT - 1)
@@ -23,6 +24,26 @@ def test_chunks_change_no_byte(size, trained, whole):
     for chunk in FRAMES.chunks(size):
         for frame, image in synthesise(generator, DiscPasses(trained.take), chunk):
             assert image.tobytes() == whole[frame].tobytes()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_with_batches_chunks_change_no_byte_either(precision, trained, monkeypatch):
+    monkeypatch.setattr("dvp_core.generator.settings.trains_faster_in_half", lambda device: True)
+    settings = RenderSettings(batch_size=3, precision=precision)
+    generator = load_generator(trained.path, device="cpu", settings=settings)
+    whole = dict(synthesise(generator, trained.passes, FRAMES))
+    for chunk in FRAMES.chunks(7):
+        for frame, image in synthesise(generator, DiscPasses(trained.take), chunk):
+            assert image.tobytes() == whole[frame].tobytes()
+
+
+def test_frames_before_a_bad_one_come_out_of_its_batch(trained):
+    generator = load_generator(trained.path, settings=RenderSettings(batch_size=4))
+    passes = DiscPasses(trained.take, missing=(START_FRAME + 2,))
+    stream = synthesise(generator, passes, FRAMES)
+    assert [next(stream)[0], next(stream)[0]] == [START_FRAME, START_FRAME + 1]
+    with pytest.raises(DataError, match=f"frame {START_FRAME + 2}"):
+        next(stream)
 
 
 def test_neither_the_thread_count_nor_the_random_state_changes_a_byte(trained, whole):

@@ -43,7 +43,7 @@ def test_a_stream_reads_every_pass_once_and_remembers_one_window():
     windows = StreamingWindow(source, 11, 8)
     for frame in FRAMES:
         windows.read(frame)
-        assert len(windows.reduced_by_frame) <= 10
+        assert len(windows.older_by_frame) <= 10
     assert source.reads == dict.fromkeys(FRAMES, 1)
 
 

@@ -10,6 +10,7 @@ import pytest
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.render_settings import RenderWishes, read_render_settings
 from dvp_core.data.take import write_take
 from dvp_core.pipeline.movie import compose_movie, make_movie, rendered_frames
 from dvp_core.pipeline.passes import export_passes
@@ -52,6 +53,18 @@ def test_a_second_run_renders_nothing_and_a_lost_frame_comes_back_the_same(folde
     records = render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
     assert [record.frame for record in records if not record.is_reused] == [103]
     assert {path.name: path.read_bytes() for path in (folder / "frames").glob("*.png")} == before
+
+
+def test_settings_stay_as_the_folder_was_begun(folder):
+    frames = folder / "frames"
+    settings = read_render_settings(frames)
+    assert settings is not None
+    wishes = RenderWishes(batch_size=settings.batch_size % 8 + 1)
+    with pytest.raises(DataError, match="differs from what is asked for"):
+        render_shot(folder / "passes", folder / "g.safetensors", frames, wishes=wishes)
+    other = render_shot(folder / "passes", folder / "g.safetensors", folder / "other", wishes=wishes)
+    assert read_render_settings(folder / "other") == settings.changed_by(wishes)
+    assert not any(record.is_reused for record in other)
 
 
 def test_the_composed_movie_is_labelled_and_plate_sized(folder):

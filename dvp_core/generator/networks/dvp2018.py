@@ -122,7 +122,7 @@ class TranslationNetwork(nn.Module):
 
     def forward(self, window: Window) -> Tensor:
         """RGB (batch, 3, height, width) in [-1, 1] of the window's current frame."""
-        features = torch.cat([window.history, window.current], dim=1)
+        features = window.joined()
         skips: list[Tensor] = []
         for module in self.down:
             features = module(features)

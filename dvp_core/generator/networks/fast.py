@@ -157,10 +157,10 @@ class FastNetwork(nn.Module):
         mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
         features = self.texture(current[:, 3:6, ::2, ::2], mask[:, :, ::2, ::2])
         half = self.to_half(current)
-        at_half = torch.cat([functional.silu(half), features.to(half.dtype)], dim=1)
+        at_half = torch.cat([functional.silu(half), _channels_last(features.to(half.dtype))], dim=1)
         places = self._places_on_head(current, mask)
         moving = lookup(self.around_head, places[:, 1::4, 1::4])
-        at_quarter = self.trunk(self.to_quarter(at_half) + moving.to(half.dtype), window.history)
+        at_quarter = self.trunk(self.to_quarter(at_half) + _channels_last(moving.to(half.dtype)), window.history)
         painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
         surface = current[:, :3] + lookup(self.skin, current[:, 3:5].movedim(1, -1))
         known = (self.background, self._bent(at_quarter, places), surface, painted[:, :3])
@@ -183,8 +183,8 @@ class FastNetwork(nn.Module):
     def _places_on_head(self, current: Tensor, mask: Tensor) -> Tensor:
         """Every pixel's place (batch, size, size, 2) in the images that move with the head."""
         grid = pixel_grid(self.config.resolution_px, current.device)
-        on_plane = fitted_head_frame(current[:, 3:6], mask, grid).to_plane(grid)
-        return RESERVE * self.rest().to_picture(on_plane)
+        from_plane = fitted_head_frame(current[:, 3:6], mask, grid)
+        return RESERVE * self.rest().after_leaving(from_plane).to_picture(grid)
 
     def _bent(self, at_quarter: Tensor, places: Tensor) -> Tensor:
         """The image on the head's plane, seen through the predicted flow."""
@@ -198,6 +198,11 @@ def pixel_grid(size: int, device: torch.device) -> Tensor:
     centres = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(centres, centres, indexing="ij")
     return torch.stack([x, y], dim=-1)[None]
+
+
+def _channels_last(features: Tensor) -> Tensor:
+    """The order in memory in which convolutions want features; sampled ones come in planes."""
+    return features.contiguous(memory_format=torch.channels_last)
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:

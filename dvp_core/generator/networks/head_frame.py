@@ -36,13 +36,55 @@ class HeadFrame:
 
     def to_plane(self, places: Tensor) -> Tensor:
         """Map picture points (batch, ..., 2) to the plane."""
-        inverse = torch.linalg.inv(self.linear)
+        inverse = _inverse(self.linear)
         return _affine(inverse, -torch.einsum("bij,bj->bi", inverse, self.offset), places)
+
+    def after_leaving(self, picture: HeadFrame) -> HeadFrame:
+        """Return the one map that takes points of another frame's picture onto the plane and from there to this one.
+
+        A picture has many points: two maps one after the other cost twice as much as their product.
+        """
+        inverse = _inverse(picture.linear)
+        linear = self.linear @ inverse
+        return HeadFrame(linear, self.offset - torch.einsum("bij,bj->bi", linear, picture.offset))
 
 
 def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
-    mapped = places.reshape(len(places), -1, 2) @ linear.transpose(1, 2) + offset[:, None]
-    return mapped.reshape(len(mapped), *places.shape[1:])
+    mapped = places.reshape(places.shape[0], -1, 2) @ linear.transpose(1, 2) + offset[:, None]
+    return mapped.reshape(mapped.shape[0], *places.shape[1:])
+
+
+def _area(matrices: Tensor) -> Tensor:
+    """Determinants (batch,) of (batch, 2, 2)."""
+    return matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Inverses of (batch, 2, 2)."""
+    a, b, c, d = matrices.flatten(1).unbind(1)
+    return torch.stack([d, -b, -c, a], dim=1).reshape(matrices.shape) / _area(matrices)[:, None, None]
+
+
+def solved(matrices: Tensor, right: Tensor) -> Tensor:
+    """Solutions (batch, n, k) of symmetric positive definite systems (batch, n, n), right sides (batch, n, k).
+
+    Gauss-Jordan elimination, which needs no pivots there, in operations that every format of networks knows: other
+    programs run this network too (`onnx_export.py`).
+    """
+    rows = torch.cat([matrices, right], dim=2)
+    count = matrices.shape[1]
+    for column in range(count):
+        pivot = rows[:, column : column + 1] / rows[:, column : column + 1, column : column + 1]
+        factors = rows[:, :, column : column + 1]
+        rows = torch.cat(
+            [
+                rows[:, :column] - factors[:, :column] * pivot,
+                pivot,
+                rows[:, column + 1 :] - factors[:, column + 1 :] * pivot,
+            ],
+            dim=1,
+        )
+    return rows[:, :, count:]
 
 
 def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> HeadFrame:
@@ -63,9 +105,9 @@ def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> Hea
     weighted = (homogeneous * weight).transpose(1, 2)
     count = weight.sum(dim=1).clamp(min=1)
     ridge = torch.eye(4, dtype=torch.float64, device=points.device) * (_RIDGE * count[..., None])
-    camera = torch.linalg.solve(weighted @ homogeneous + ridge, weighted @ pixels).transpose(1, 2)
+    camera = solved(weighted @ homogeneous + ridge, weighted @ pixels).transpose(1, 2)
     linear, offset = camera[:, :, :2], camera[:, :, 3]
-    is_seen = (count[:, 0] >= _FEWEST_POINTS) & (torch.linalg.det(linear).abs() > _SMALLEST_AREA)
+    is_seen = (count[:, 0] >= _FEWEST_POINTS) & (_area(linear).abs() > _SMALLEST_AREA)
     identity = torch.eye(2, dtype=torch.float64, device=points.device).expand_as(linear)
     linear = torch.where(is_seen[:, None, None], linear, identity)
     offset = torch.where(is_seen[:, None], offset, torch.zeros_like(offset))

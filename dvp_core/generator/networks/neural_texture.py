@@ -40,5 +40,5 @@ def lookup(image: Tensor, places: Tensor) -> Tensor:
         image: (1, channels, rows, columns).
         places: (batch, height, width, 2) x and y in [-1, 1], the image's outer corners.
     """
-    shared = image.expand(len(places), -1, -1, -1)
+    shared = image.expand(places.shape[0], -1, -1, -1)
     return functional.grid_sample(shared, places, padding_mode="border", align_corners=False)
