@@ -88,7 +88,7 @@ class TextureOptions:
     slide_m: float = 0.1
     bulge_m: float = 0.0007
     rim_px: float = 1.0
-    identity_sigma: float = 0.5
+    identity_sigma: float = 0.4
     expression_growth: float = 1.4
     round_count: int = 5
 
