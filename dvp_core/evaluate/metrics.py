@@ -10,6 +10,7 @@ from skimage.metrics import structural_similarity
 
 _LARGEST = 255.0
 _PERFECT_DB = 100.0
+_WINDOW_REACH = 5  # of the similarity's window, pixels
 
 
 def rgb_distance(made: np.ndarray, wanted: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -20,10 +21,7 @@ def rgb_distance(made: np.ndarray, wanted: np.ndarray, mask: np.ndarray | None =
         wanted: (H, W, 3) uint8.
         mask: (H, W), true where pixels count; everywhere where not given. An empty one gives 0.
     """
-    distances = distance_image(made, wanted)
-    if mask is None:
-        return float(distances.mean())
-    return float(distances[mask].mean()) if mask.any() else 0.0
+    return mean_within(distance_image(made, wanted), mask, empty=0.0)
 
 
 def distance_image(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -31,14 +29,32 @@ def distance_image(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.linalg.norm(made.astype(np.float64) - wanted, axis=2)
 
 
-def psnr(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all pixels and channels; 100 for equal images."""
-    mean_square = float(np.mean((made.astype(np.float64) - wanted) ** 2))
+def psnr(made: np.ndarray, wanted: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio in dB over all channels, within a mask (H, W) if given; 100 for equal images."""
+    squares = (made.astype(np.float64) - wanted) ** 2
+    counted = squares if mask is None else squares[mask]
+    mean_square = float(counted.mean()) if counted.size else 0.0
     return _PERFECT_DB if mean_square == 0 else min(_PERFECT_DB, 10 * float(np.log10(_LARGEST**2 / mean_square)))
 
 
-def ssim(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Structural similarity with a Gaussian window of sigma 1.5 (Wang et al. 2004), mean over channels."""
+def ssim(made: np.ndarray, wanted: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Structural similarity (Wang et al. 2004), see `similarity_within`."""
+    return similarity_within(similarity_image(made, wanted), mask)
+
+
+def similarity_within(similarity: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Return the mean of a similarity image over a mask's pixels; 1 for an empty mask.
+
+    Without a mask over all whose window lies within the image, as is usual.
+    """
+    if mask is None:
+        inner = slice(_WINDOW_REACH, -_WINDOW_REACH)
+        return float(similarity[inner, inner].mean())
+    return mean_within(similarity, mask, empty=1.0)
+
+
+def similarity_image(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Structural similarity of every pixel, (H, W): a Gaussian window of sigma 1.5, mean over channels."""
     similarity = structural_similarity(
         made,
         wanted,
@@ -47,8 +63,15 @@ def ssim(made: np.ndarray, wanted: np.ndarray) -> float:
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
-    )
-    return float(np.mean(np.asarray(similarity)))
+        full=True,
+    )[1]
+    return np.asarray(similarity).mean(axis=2)
+
+
+def mean_within(image: np.ndarray, mask: np.ndarray | None, *, empty: float) -> float:
+    """Return the mean of an image (H, W) over a mask's pixels, over all where None, `empty` where it has none."""
+    counted = image if mask is None else image[mask]
+    return float(counted.mean()) if counted.size else empty
 
 
 def change_error(made: np.ndarray, made_before: np.ndarray, wanted: np.ndarray, wanted_before: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dvp_core.evaluate.metrics import change_error, psnr, rgb_distance, ssim
+from dvp_core.evaluate.metrics import change_error, psnr, rgb_distance, similarity_image, similarity_within
 
 _STILL_LEVELS = 2.0
 """A plate's pixel stands still where its standard deviation over the frames is below this many levels of 255."""
@@ -20,8 +20,8 @@ class Scores:
         rgb_distance: Mean RGB distance over the whole crop.
         rgb_distance_head: The same where the passes show the head.
         rgb_distance_mouth: The same in the mouth's rectangle.
-        psnr: Mean of the frames' PSNR, dB.
-        ssim: Structural similarity.
+        psnr: Mean of the frames' PSNR over the whole crop, dB; `psnr_head` and `psnr_mouth` as above.
+        ssim: Structural similarity; `ssim_head` and `ssim_mouth` as above.
         flicker: Mean RGB distance between the made and the real change from one frame to the next.
         background_drift: Standard deviation over time of pixels that stand still in the plate.
     """
@@ -30,7 +30,11 @@ class Scores:
     rgb_distance_head: float
     rgb_distance_mouth: float
     psnr: float
+    psnr_head: float
+    psnr_mouth: float
     ssim: float
+    ssim_head: float
+    ssim_mouth: float
     flicker: float
     background_drift: float
 
@@ -68,8 +72,15 @@ class Tally:
 
     def add(self, frame: int, made: np.ndarray, plate: np.ndarray, head: np.ndarray, mouth: np.ndarray) -> None:
         """Take note of one frame; `head` and `mouth` are masks (H, W)."""
-        distances = [rgb_distance(made, plate, mask) for mask in (None, head, mouth)]
-        self.rows.append((*distances, psnr(made, plate), ssim(made, plate)))
+        regions = (None, head, mouth)
+        similarity = similarity_image(made, plate)
+        self.rows.append(
+            (
+                *(rgb_distance(made, plate, mask) for mask in regions),
+                *(psnr(made, plate, mask) for mask in regions),
+                *(similarity_within(similarity, mask) for mask in regions),
+            )
+        )
         if self.before is not None and self.before[0] == frame - 1:
             self.changes.append(change_error(made, self.before[1], plate, self.before[2]))
         self.before = (frame, made, plate)

@@ -46,3 +46,19 @@ def test_flicker_measures_change_and_not_level():
     before, now = image(1), image(2)
     assert change_error(now + 20, before + 20, now, before) == 0
     assert change_error(now + 20, before, now, before) == pytest.approx(20 * 3**0.5)
+
+
+def test_measures_of_a_region_see_that_region_alone():
+    wanted = image()
+    made = wanted.copy()
+    made[:8] = 255 - made[:8]
+    spoilt = np.zeros(wanted.shape[:2], dtype=bool)
+    spoilt[:8] = True
+    untouched = np.zeros_like(spoilt)
+    untouched[20:] = True  # beyond the reach of the similarity's window
+    assert psnr(made, wanted, untouched) == 100
+    assert ssim(made, wanted, untouched) == pytest.approx(1)
+    assert psnr(made, wanted, spoilt) < psnr(made, wanted)
+    assert ssim(made, wanted, spoilt) < ssim(made, wanted)
+    nothing = np.zeros_like(spoilt)
+    assert (psnr(made, wanted, nothing), ssim(made, wanted, nothing)) == (100, 1)
