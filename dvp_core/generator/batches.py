@@ -6,10 +6,8 @@ integers it is kept in, where it fits; where not, a thread reads ahead into pinn
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dvp_core.data.ahead import ahead
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import Window
 
@@ -48,44 +47,20 @@ def batches(
         resident = resident_images(images, device)
         yield on_demand(lambda step: resident.batch(chosen(step=step)), first_step)
     else:
-        with read_ahead(lambda step: images.batch(chosen(step=step), _CPU, is_pinned=True), first_step) as ahead:
-            yield (_moved(batch, device) for batch in ahead)
+        read = on_demand(lambda step: images.batch(chosen(step=step), _CPU, is_pinned=True), first_step)
+        with closing(ahead(read, count=AHEAD)) as coming:
+            yield (_moved(batch, device) for batch in coming)
 
 
 _CPU = torch.device("cpu")
 
 
-def on_demand(read: Callable[[int], Batch], first_step: int) -> Iterator[Batch]:
+def on_demand(read: Callable[[int], Batch], first_step: int) -> Generator[Batch, None, None]:
     """Yield one step's batch after the other, each read when it is wanted."""
     step = first_step
     while True:
         yield read(step)
         step += 1
-
-
-@contextmanager
-def read_ahead(read: Callable[[int], Batch], first_step: int, *, ahead: int = AHEAD) -> Iterator[Iterator[Batch]]:
-    """Give the batches of `on_demand`, some of them read by a thread before they are wanted.
-
-    An error while reading is raised where its batch would have come.
-    """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dvp-batches") as reader:
-        waiting: deque[Future[Batch]] = deque(reader.submit(read, first_step + index) for index in range(ahead))
-        try:
-            yield _from_reader(reader, read, waiting, first_step + ahead)
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _from_reader(
-    reader: ThreadPoolExecutor, read: Callable[[int], Batch], waiting: deque[Future[Batch]], next_step: int
-) -> Iterator[Batch]:
-    while True:
-        batch = waiting.popleft().result()
-        waiting.append(reader.submit(read, next_step))
-        next_step += 1
-        yield batch
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from dvp_core.data.ahead import ahead
 from dvp_core.data.progress import Progress
-from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.eye_sight import EyePair, EyeSight, eye_pair, sight_of_eyes
 from dvp_core.tracking.frames import FittedFrame, fit_frame
 from dvp_core.tracking.gaze import KnownEyes, known_eyes, telling_frames

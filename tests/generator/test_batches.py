@@ -1,6 +1,6 @@
 """Every way a batch can take to the device gives the same numbers."""
 
-import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,9 +8,10 @@ import torch
 from disc_scene import DiscPasses, make_take, plate_crops
 from test_training import bytes_of_weights, options
 
+from dvp_core.data.ahead import ahead
 from dvp_core.data.errors import DataError
 from dvp_core.generator import Footage, batches, run, train
-from dvp_core.generator.batches import chosen_frames, on_demand, read_ahead, resident_images
+from dvp_core.generator.batches import chosen_frames, on_demand, resident_images
 from dvp_core.generator.dataset import prepare_training_images
 from dvp_core.generator.networks import build_network, config_of_preset
 from dvp_core.generator.steps import fresh_state, step_of
@@ -52,38 +53,21 @@ def test_the_reader_ahead_gives_the_same_batches_in_order(images):
         return images.batch(chosen_frames(images.targets, 4, seed=3, step=step), CPU)
 
     plain = on_demand(read, 5)
-    with read_ahead(read, 5) as ahead:
+    with closing(ahead(on_demand(read, 5))) as coming:
         for _ in range(30):  # twice round and more
-            assert_same(next(ahead), next(plain))
+            assert_same(next(coming), next(plain))
 
 
-def test_the_reader_reads_ahead_but_not_far():
-    read_steps, may_go_on = [], threading.Event()
-
-    def read(step):
-        read_steps.append(step)
-        if step == 13:
-            may_go_on.set()
-        return step
-
-    with read_ahead(read, 10, ahead=3) as ahead:
-        assert next(ahead) == 10
-        assert may_go_on.wait(timeout=30)
-        assert [next(ahead) for _ in range(3)] == [11, 12, 13]
-    assert max(read_steps) <= 16
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("dvp-batches")]
-
-
-def test_an_error_of_the_reader_comes_where_its_batch_would():
+def test_an_error_while_reading_ahead_comes_where_its_batch_would():
     def read(step):
         if step == 2:
             raise DataError("is gone", where="images")
         return step
 
-    with read_ahead(read, 0) as ahead:
-        assert [next(ahead), next(ahead)] == [0, 1]
+    with closing(ahead(on_demand(read, 0), count=3)) as coming:
+        assert [next(coming), next(coming)] == [0, 1]
         with pytest.raises(DataError, match="is gone"):
-            next(ahead)
+            next(coming)
 
 
 def test_every_frame_comes_once_a_round():
@@ -102,11 +86,11 @@ def test_training_with_the_reader_ahead_gives_the_same_weights(tmp_path, monkeyp
     def as_for_a_card(images, device, batch_size, *, seed, first_step):
         targets = images.targets
         read = lambda step: images.batch(chosen_frames(targets, batch_size, seed=seed, step=step), device)  # noqa: E731
-        return read_ahead(read, first_step)
+        return closing(ahead(on_demand(read, first_step)))
 
     monkeypatch.setattr(run, "batches", as_for_a_card)
-    ahead = train(take, DiscPasses(take), plate_crops, tmp_path / "ahead.safetensors", options=options())
-    assert bytes_of_weights(ahead) == bytes_of_weights(plain)
+    read_ahead = train(take, DiscPasses(take), plate_crops, tmp_path / "ahead.safetensors", options=options())
+    assert bytes_of_weights(read_ahead) == bytes_of_weights(plain)
 
 
 @pytest.mark.parametrize(("free", "does_fit"), [(1 << 30, True), (1 << 20, False)])

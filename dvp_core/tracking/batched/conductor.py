@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from dvp_core.data.ahead import ahead
 from dvp_core.data.camera import Camera
 from dvp_core.data.progress import Progress
-from dvp_core.tracking.ahead import ahead
 from dvp_core.tracking.batched.device import torch_device, torch_type
 from dvp_core.tracking.batched.evidence import detected_points
 from dvp_core.tracking.batched.frames import Batch, BatchProblem, FittedBatch, batch_problem, fit_batch

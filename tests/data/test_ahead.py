@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from dvp_core.tracking.ahead import ahead
+from dvp_core.data.ahead import ahead
 
 PATIENCE_S = 20.0
 
