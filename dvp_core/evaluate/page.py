@@ -1,61 +1,51 @@
-"""The report's page: pictures side by side as PNG, and an HTML file with the table of scores above them."""
+"""A page of scores and pictures: HTML that opens anywhere, and the same as one PNG."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dvp_core.data.files import write_atomically, write_bytes_atomically
-from dvp_core.evaluate.scores import Scores
-from dvp_core.review.html import element, linked_picture, page, table
-
-_COLUMNS = ("plate", "nearest training frame", "generator", "error of the generator (0 to 100)")
-_LARGEST_ERROR = 100.0
-_INCHES = 3.0
+from dvp_core.evaluate.gallery import Gallery
+from dvp_core.evaluate.score_table import table_texts
+from dvp_core.evaluate.sheets import drawn, drawn_table, sheets_of, stacked
+from dvp_core.review.html import element, embedded_picture, page, table
 
 
-@dataclass(frozen=True)
-class PictureRow:
-    """One frame's pictures, (H, W, 3) uint8, and the RGB distance (H, W) of the generator from the plate."""
+def write_page(
+    folder: Path,
+    name: str,
+    *,
+    title: str,
+    rows: Mapping[str, Mapping[str, float]],
+    gallery: Gallery,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write `<name>.html` and `<name>.png` into a folder.
 
-    frame: int
-    plate: np.ndarray
-    nearest: np.ndarray
-    made: np.ndarray
-    error: np.ndarray
-
-
-def write_page(folder: Path, rows: list[PictureRow], scores: Mapping[str, Scores]) -> None:
-    """Write `report.png` and `report.html` into a folder."""
-    write_atomically(folder / "report.png", lambda temporary: _draw(temporary, rows))
-    write_bytes_atomically(folder / "report.html", _html(scores).encode())
-
-
-def _draw(path: Path, rows: list[PictureRow]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_INCHES * len(_COLUMNS), _INCHES * len(rows)), layout="constrained")
-    axes = figure.subplots(len(rows), len(_COLUMNS), squeeze=False)
-    for line, row in zip(axes, rows, strict=True):
-        for axis, image in zip(line, (row.plate, row.nearest, row.made), strict=False):
-            axis.imshow(image, interpolation="nearest")
-        line[-1].imshow(row.error, vmin=0, vmax=_LARGEST_ERROR, cmap="magma", interpolation="nearest")
-        line[0].set_ylabel(f"frame {row.frame}")
-        for axis in line:
-            axis.set_xticks([])
-            axis.set_yticks([])
-    for axis, title in zip(axes[0], _COLUMNS, strict=True):
-        axis.set_title(title)
-    FigureCanvasAgg(figure).print_png(str(path))
+    Args:
+        folder: Where.
+        name: Of both files.
+        title: The page's.
+        rows: Numbers by measure, by the generator's name.
+        gallery: The pictures.
+        notes: What a reader must know of the numbers.
+    """
+    tables, sheets = table_texts(rows), sheets_of(gallery)
+    pictures = [drawn(sheet) for sheet in sheets]
+    parts = [element("h1", title), *(element("p", note, kind="quiet") for note in notes)]
+    for each in tables:
+        parts += [element("h2", each.title), table(each.lines, head=each.head, are_numbers=True, marked=each.best)]
+    for sheet, picture in zip(sheets, pictures, strict=True):
+        parts.append(embedded_picture(picture, sheet.title, is_exact=True))
+    write_bytes_atomically(folder / f"{name}.html", page(title, parts).encode())
+    whole = stacked([*(drawn_table(each) for each in tables), *pictures])
+    write_atomically(folder / f"{name}.png", lambda temporary: _write_png(temporary, whole))
 
 
-def _html(scores: Mapping[str, Scores]) -> str:
-    names = list(asdict(next(iter(scores.values()))))
-    rows = [(label, *(f"{value:.3f}" for value in asdict(row).values())) for label, row in scores.items()]
-    title = "Self-reenactment"
-    shown = linked_picture("report.png", "plate, nearest training frame, generator, error")
-    return page(title, [element("h1", title), table(rows, head=("", *names), are_numbers=True), shown])
+def _write_png(path: Path, picture: np.ndarray) -> None:
+    from matplotlib.image import imsave
+
+    imsave(path, picture, format="png")

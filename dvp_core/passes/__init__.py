@@ -3,9 +3,11 @@
 from dvp_core.passes.exr import header_attributes, read_pass_frame, write_pass_frame
 from dvp_core.passes.folder import PassFolder, pass_path
 from dvp_core.passes.render import render_pass_frame, render_passes
+from dvp_core.passes.rendered import RenderedPasses
 
 __all__ = [
     "PassFolder",
+    "RenderedPasses",
     "header_attributes",
     "pass_path",
     "read_pass_frame",

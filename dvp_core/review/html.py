@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,9 +16,11 @@ body{font:15px/1.45 sans-serif;max-width:1180px;margin:1.5em auto;padding:0 1em;
 h1{font-size:1.5em;margin:0 0 .2em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid #ddd}
 table{border-collapse:collapse;margin:.4em 0}th,td{padding:.25em .7em;text-align:left;vertical-align:top}
 tr+tr td,tr+tr th{border-top:1px solid #eee}th{font-weight:600;white-space:nowrap}td.number{text-align:right}
-img,svg{max-width:100%;height:auto}figure{display:inline-block;margin:.3em .8em .8em 0;vertical-align:top}
+img,svg{max-width:100%;height:auto}img.exact{max-width:none}
+figure{display:inline-block;margin:.3em .8em .8em 0;vertical-align:top}
 figcaption{color:#555;font-size:.9em;max-width:56em}
 .bad{background:#fde3e1}.look{background:#fdf3d8}.note{background:#f3f5f7}.fine{background:#e4f5e6}
+td.best{background:#c9ebcd;font-weight:600}
 .verdict{padding:.5em .8em;border-radius:4px;font-weight:600}.quiet{color:#666}
 """
 
@@ -46,7 +48,12 @@ def element(name: str, text: str, *, kind: str = "") -> Markup:
 
 
 def table(
-    rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), kinds: Sequence[str] = (), are_numbers: bool = False
+    rows: Iterable[Sequence[str]],
+    *,
+    head: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    are_numbers: bool = False,
+    marked: Collection[tuple[int, int]] = (),
 ) -> Markup:
     """Return a table of plain texts.
 
@@ -55,26 +62,32 @@ def table(
         head: Names of the columns.
         kinds: Each row's class in the style sheet.
         are_numbers: Whether all but the first stand to the right.
+        marked: (row, column) of the best, which stand out; the names are column 0.
     """
-    cell = '<td class="number">' if are_numbers else "<td>"
     lines = ["<tr>" + "".join(f"<th>{html.escape(name)}</th>" for name in head) + "</tr>"] if head else []
     for number, (name, *texts) in enumerate(rows):
         kind = f' class="{html.escape(kinds[number])}"' if kinds else ""
-        cells = "".join(f"{cell}{html.escape(text)}</td>" for text in texts)
+        cells = "".join(
+            f"<td{_class_of(are_numbers, (number, column) in marked)}>{html.escape(text)}</td>"
+            for column, text in enumerate(texts, start=1)
+        )
         lines.append(f"<tr{kind}><th>{html.escape(name)}</th>{cells}</tr>")
     return Markup(f"<table>{''.join(lines)}</table>")
 
 
-def linked_picture(file_name: str, description: str) -> Markup:
-    """Return a picture that stands beside the page."""
-    return Markup(f'<p><img src="{html.escape(file_name)}" alt="{html.escape(description)}"></p>')
+def _class_of(is_number: bool, is_best: bool) -> str:
+    names = [name for name, is_so in (("number", is_number), ("best", is_best)) if is_so]
+    return f' class="{" ".join(names)}"' if names else ""
 
 
-def embedded_picture(picture: np.ndarray, caption: str) -> Markup:
-    """Return an sRGB picture (H, W, 3) uint8 inside the page itself, as JPEG, with words below."""
-    _, content = cv2.imencode(
-        ".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
-    source = f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}"
+def embedded_picture(picture: np.ndarray, caption: str, *, is_exact: bool = False) -> Markup:
+    """Return an sRGB picture (H, W, 3) uint8 inside the page itself, with words below.
+
+    As JPEG, shrunk where the page is narrower; or exactly as it is, as PNG, pixel for pixel.
+    """
+    suffix, options = (".png", []) if is_exact else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    _, content = cv2.imencode(suffix, np.ascontiguousarray(picture[..., ::-1]), options)
+    kind, look = ("png", ' class="exact"') if is_exact else ("jpeg", "")
+    source = f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode()}"
     words = html.escape(caption)
-    return Markup(f'<figure><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>')
+    return Markup(f'<figure><img{look} src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>')

@@ -7,63 +7,49 @@ import pytest
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import read_json
-from dvp_core.data.frame_range import FrameRange
 from dvp_core.evaluate import evaluate_take, hold_out_frames, nearest_training_frames
+from dvp_core.evaluate.regions import mouth_mask
 from dvp_core.evaluate.scores import Tally
-from dvp_core.evaluate.self_reenactment import mouth_mask
-from dvp_core.generator import TrainOptions, load_generator, train
 from dvp_core.generator.networks import build_network
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
-from dvp_core.passes import render_passes
 
 
-class Memory:
-    def __init__(self, frames):
-        self.by_frame = {frame.frame: frame for frame in frames}
-        self.frames = FrameRange.of(self.by_frame)
-
-    def read(self, frame):
-        return self.by_frame[frame]
+@pytest.fixture
+def take(scene):
+    return scene.take
 
 
-@pytest.fixture(scope="module")
-def take(tiny_take):
-    return replace(tiny_take, crop=replace(tiny_take.crop, resolution_px=32))
+@pytest.fixture
+def passes(scene):
+    return scene.passes
 
 
-@pytest.fixture(scope="module")
-def passes(take):
-    return Memory(render_passes(take, backend="reference"))
+@pytest.fixture
+def plate_crops(scene):
+    return scene.plate_crops
 
 
-@pytest.fixture(scope="module")
-def plate_crops(passes):
-    def crop(frame):
-        corr = passes.read(frame).corr
-        wall = np.full_like(corr, 0.2)
-        return np.rint(np.where(passes.read(frame).mask[..., None] > 0, corr, wall) * 255).astype(np.uint8)
-
-    return crop
-
-
-@pytest.fixture(scope="module")
-def generator(take, passes, plate_crops, tmp_path_factory):
-    options = TrainOptions(steps=3, width=8, hold_out="last-third", threads=1, least_frames=2, device="cpu")
-    path = tmp_path_factory.mktemp("generator") / "g.safetensors"
-    return load_generator(train(take, passes, plate_crops, path, options=options))
+@pytest.fixture
+def generator(generators):
+    return generators["one"]
 
 
 def test_the_report_stands_on_disk(take, passes, plate_crops, generator, tmp_path):
     report = evaluate_take(take, passes, plate_crops, generator, tmp_path)
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["report.html", "report.json", "report.png"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "pictures.npz",
+        "report.html",
+        "report.json",
+        "report.png",
+    ]
     written = read_json(tmp_path / "report.json")
     assert written["generator"]["psnr"] == pytest.approx(report.generator.psnr)
     assert written["frames"] == str(hold_out_frames(take))
     assert report.parameters == sum(weight.numel() for weight in build_network(generator.facts.config).parameters())
     assert report.inference_ms > 0
     assert report.training["steps"] == 3
-    assert "nearest training frame" in (tmp_path / "report.html").read_text()
+    assert "nearest" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "report.png").stat().st_size > 1000
 
 

@@ -15,7 +15,7 @@ from dvp_core.maths.frames import OPENGL_CAMERA_FROM_CAMERA
 from dvp_core.maths.rotations import quaternion_wxyz_from_matrix, rotation_from_yaw_pitch_roll
 from dvp_core.review import FramePicture, frames_to_show, report_page
 from dvp_core.review.curves import Curve, Panel, panels_of
-from dvp_core.review.html import element, embedded_picture, linked_picture, page, table
+from dvp_core.review.html import element, embedded_picture, page, table
 from dvp_core.review.portrait import portraits
 from dvp_core.review.svg import panel_svg
 
@@ -199,7 +199,6 @@ def test_pieces_of_a_page_are_escaped():
     parts = [
         element("p", EVIL, kind='"bad'),
         table([(EVIL, EVIL)], head=(EVIL, ""), kinds=[EVIL], are_numbers=True),
-        linked_picture(EVIL, EVIL),
         embedded_picture(np.zeros((2, 2, 3), np.uint8), EVIL),
     ]
     text = page(EVIL, parts)
