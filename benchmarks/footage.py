@@ -29,8 +29,9 @@ from dvp_core.generator import PlateCrops
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.model import load_face_model, load_take
 from dvp_core.tracking import TrackOptions, track
+from dvp_core.tracking.batched.options import Batches, Device
 
-_WITHOUT_PYAV = "PyAV is not here: OpenCV reads the movie, and its colours can differ by a level or two"
+_WITHOUT_PYAV = "PyAV is not here: OpenCV reads the movie, takes it for BT.601, and colours can differ by some levels"
 _WITHOUT_CUTS = "scene cuts are not looked for here: the clip has to be one shot"
 
 
@@ -47,6 +48,7 @@ def tracked_take(
     face_model: Path | None,
     consent: Path | None,
     options: TrackOptions,
+    device: Device,
     progress: Progress,
 ) -> Take:
     """Track a clip into a `*.take` with its face, or return the one that stands there when nothing has changed.
@@ -58,13 +60,14 @@ def tracked_take(
         face_model: A `*.face.npz`; the built-in face where not given.
         consent: A consent record, whose hash the take will carry; not on a bare machine.
         options: How to track.
+        device: "cuda" fits the frames in batches on a graphics card.
         progress: Told as the work goes on.
 
     Raises:
         DataError: As `dvp_core.tracking.track`, or a wish that a bare machine cannot meet.
     """
     if is_bare():
-        _track_bare(clip, output, landmarks, face_model, consent, options, progress)
+        _track_bare(clip, output, landmarks, face_model, consent, options, device, progress)
     else:
         from dvp_core.pipeline.track import track_clip  # brings PyAV
 
@@ -75,6 +78,7 @@ def tracked_take(
             face_model=face_model,
             consent=consent,
             options=options,
+            device=device,
             progress=progress,
         )
     return load_take(output, face_model=face_model)
@@ -87,6 +91,7 @@ def _track_bare(
     face_model: Path | None,
     consent: Path | None,
     options: TrackOptions,
+    device: Device,
     progress: Progress,
 ) -> Take:
     if landmarks is None or consent is not None:
@@ -98,13 +103,15 @@ def _track_bare(
     steps = recipe.recipe_of(
         "track on a bare machine",
         {"clip": clip, "landmarks": landmarks, "face_model": face_model},
-        {"options": asdict(options)},
+        {"options": asdict(options), "device": device},
     )
     if recipe.is_fresh(output, steps):
         return read_take(output)
     sys.stderr.write(f"{_WITHOUT_PYAV}; {_WITHOUT_CUTS}\n")
     source, points = OpenCvMovie(clip), read_landmarks(landmarks)
-    tracked = track(source, points, load_face_model(face_model), options=options, progress=progress)
+    batches = None if device == "cpu" else Batches(device=device)
+    model = load_face_model(face_model)
+    tracked = track(source, points, model, options=options, batches=batches, progress=progress)
     take = smooth(replace(tracked, subject=clip.stem, tool_version=dvp_core.__version__), DEFAULT_SMOOTHING)
     write_take(output, take)
     recipe.record(output, steps)
@@ -199,7 +206,8 @@ class OpenCvMovie:
 def stored_crops(take: Take, clip: Path, folder: Path) -> PlateCrops:
     """Return the plate's crops by frame, from a file made once by reading the movie from its first frame to its last.
 
-    Measuring looks training frames up at random, for which a movie is slow. The file is memory-mapped.
+    Measuring looks training frames up at random, for which a movie is slow. The file is memory-mapped. Copied along with
+    a take from another machine, it also spares a bare one the movie, and keeps the colours exact.
 
     Raises:
         DataError: Not the take's movie, or a full disk.

@@ -141,6 +141,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("out/self_reenactment"))
     parser.add_argument("--resolution", type=int, default=256, help="side of the square that the network sees")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--track-device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--consent", type=Path)
     parser.add_argument("--stop-after", type=float, help="minutes after which to stop; the same command goes on")
@@ -170,6 +171,7 @@ def opened(arguments: argparse.Namespace, clock: Clock) -> Bench:
             face_model=arguments.face_model,
             consent=arguments.consent,
             options=TrackOptions(resolution_px=arguments.resolution),
+            device=arguments.track_device,
             progress=clock,
         )
     crops = stored_crops(take, arguments.clip, arguments.output)

@@ -136,11 +136,13 @@ def read_gallery(path: Path | str) -> Gallery:
         take_array(arrays, name, (None,), np.int64, where=path) for name in ("frames", "slice_frames")
     )
     count = len(frames)
-    boxes = (take_array(arrays, name, (count, 4), np.int64, where=path) for name in ("mouth_boxes", "eye_boxes"))
+    mouth_boxes, eye_boxes = (
+        take_array(arrays, name, (count, 4), np.int64, where=path) for name in ("mouth_boxes", "eye_boxes")
+    )
     plate = take_array(arrays, f"pictures/{PLATE}", (count, None, None, 3), np.uint8, where=path)
     shapes = {"pictures": plate.shape, "slices": (len(slice_frames), plate.shape[2], 3)}
     images = {
         kind: {way: take_array(arrays, f"{kind}/{way}", shape, np.uint8, where=path) for way in _WAYS}
         for kind, shape in shapes.items()
     }
-    return Gallery(frames, slice_frames, *boxes, images["pictures"], images["slices"])
+    return Gallery(frames, slice_frames, mouth_boxes, eye_boxes, images["pictures"], images["slices"])
