@@ -206,8 +206,8 @@ class OpenCvMovie:
 def stored_crops(take: Take, clip: Path, folder: Path) -> PlateCrops:
     """Return the plate's crops by frame, from a file made once by reading the movie from its first frame to its last.
 
-    Measuring looks training frames up at random, for which a movie is slow. The file is memory-mapped. Copied along with
-    a take from another machine, it also spares a bare one the movie, and keeps the colours exact.
+    Measuring looks training frames up at random, for which a movie is slow. The file is memory-mapped. Copied along
+    with a take from another machine, it also spares a bare one the movie, and keeps the colours exact.
 
     Raises:
         DataError: Not the take's movie, or a full disk.
