@@ -40,11 +40,29 @@ def is_bare() -> bool:
     return not all(find_spec(name) for name in ("av", "cryptography"))
 
 
+def found_landmarks(clip: Path, output: Path, progress: Progress) -> Path:
+    """Return the file of a clip's points, detected where it does not stand there yet.
+
+    Raises:
+        DataError: On a bare machine.
+    """
+    if is_bare():
+        raise DataError("a bare machine finds no landmarks", where=clip, remedy="Give --landmarks")
+    from dvp_core.pipeline.track import find_landmarks  # brings PyAV
+    from dvp_core.video import clip_sha256
+
+    steps = recipe.recipe_of("landmarks", {}, {"clip_sha256": clip_sha256(clip)})
+    if not recipe.is_fresh(output, steps):
+        find_landmarks(clip, output, progress=progress)
+        recipe.record(output, steps)
+    return output
+
+
 def tracked_take(
     clip: Path,
     output: Path,
     *,
-    landmarks: Path | None,
+    landmarks: Path,
     face_model: Path | None,
     consent: Path | None,
     options: TrackOptions,
@@ -56,7 +74,7 @@ def tracked_take(
     Args:
         clip: The movie.
         output: The `*.take`.
-        landmarks: Its points; detected where not given and the machine is not bare.
+        landmarks: Its points.
         face_model: A `*.face.npz`; the built-in face where not given.
         consent: A consent record, whose hash the take will carry; not on a bare machine.
         options: How to track.
@@ -87,18 +105,18 @@ def tracked_take(
 def _track_bare(
     clip: Path,
     output: Path,
-    landmarks: Path | None,
+    landmarks: Path,
     face_model: Path | None,
     consent: Path | None,
     options: TrackOptions,
     device: Device,
     progress: Progress,
 ) -> Take:
-    if landmarks is None or consent is not None:
+    if consent is not None:
         raise DataError(
-            "a bare machine finds no landmarks and reads no consent record",
-            where=clip,
-            remedy="Give --landmarks and leave --consent out, or track elsewhere and give --take",
+            "a bare machine reads no consent record",
+            where=consent,
+            remedy="Leave --consent out, or track elsewhere and give --take",
         )
     steps = recipe.recipe_of(
         "track on a bare machine",

@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
-from footage import stored_crops, tracked_take
+from footage import found_landmarks, stored_crops, tracked_take
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, parse_json
-from dvp_core.evaluate import REPORT_FILE, Report, evaluate_take, read_report, write_comparison
+from dvp_core.data.landmark_track import LandmarkTrack, read_landmarks
+from dvp_core.evaluate import REPORT_FILE, Report, evaluate_take, read_report, retracked_frames, write_comparison
 from dvp_core.generator import (
     Footage,
     PlateCrops,
@@ -90,6 +91,7 @@ class Bench:
     """What all presets share."""
 
     footage: Footage
+    landmarks: LandmarkTrack | None
     output: Path
     arguments: argparse.Namespace
     clock: Clock
@@ -161,21 +163,26 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
 def opened(arguments: argparse.Namespace, clock: Clock) -> Bench:
     """Return the tracked clip with its passes and crops."""
     clock.what = arguments.clip.name
+    landmarks = arguments.landmarks
     if arguments.take is not None:
         take = load_take(arguments.take, face_model=arguments.face_model)
     else:
+        landmarks = landmarks or found_landmarks(arguments.clip, arguments.output / "clip.landmarks.npz", clock)
         take = tracked_take(
             arguments.clip,
             arguments.output / "clip.take",
-            landmarks=arguments.landmarks,
+            landmarks=landmarks,
             face_model=arguments.face_model,
             consent=arguments.consent,
             options=TrackOptions(resolution_px=arguments.resolution),
             device=arguments.track_device,
             progress=clock,
         )
+    if landmarks is None:
+        sys.stderr.write("without --landmarks the made pictures are not tracked again\n")
+    points = None if landmarks is None else read_landmarks(landmarks)
     crops = stored_crops(take, arguments.clip, arguments.output)
-    return Bench(Footage(take, RenderedPasses(take), crops), arguments.output, arguments, clock)
+    return Bench(Footage(take, RenderedPasses(take), crops), points, arguments.output, arguments, clock)
 
 
 def options_of(preset: str, first: Report | None, arguments: argparse.Namespace) -> TrainOptions:
@@ -205,12 +212,20 @@ def report_of(name: str, bench: Bench, before: dict[str, Report]) -> Report:
         train_on([bench.footage], path, options=options, progress=bench.clock)
     if (folder / REPORT_FILE).is_file():
         report = read_report(folder / REPORT_FILE)
-        if report.training == read_facts(path).record:
+        if is_complete(report, bench) and report.training == read_facts(path).record:
             return report
     bench.clock.stop_if_over()
     generator = load_generator(path, device=bench.arguments.device)
     passes = RenderedPasses(take)
-    return evaluate_take(take, passes, bench.plate_crops, generator, folder, progress=bench.clock)
+    points, clock = bench.landmarks, bench.clock
+    return evaluate_take(take, passes, bench.plate_crops, generator, folder, landmarks=points, progress=clock)
+
+
+def is_complete(report: Report, bench: Bench) -> bool:
+    """Say whether a report has all that is asked for: those made without landmarks lack a part."""
+    if bench.landmarks is None or report.generator_retracked is not None:
+        return True
+    return retracked_frames(bench.footage.take, bench.landmarks, report.frames) is None
 
 
 def is_trained(path: Path, take_sha256: str, options: TrainOptions) -> bool:

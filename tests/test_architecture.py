@@ -47,7 +47,7 @@ ROOMS = {
     "dvp_core/trust": ({"data", "video"}, {"numpy", "c2pa", "cryptography"}),
     "dvp_core/evaluate": (
         {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator", "review"},
-        {"numpy", "skimage", "matplotlib"},
+        {"numpy", "skimage", "matplotlib", "cv2"},  # cv2 follows points from picture to picture
     ),
     "dvp_core/actor": ({"data"}, {"numpy"}),
     "dvp_core/pipeline": (

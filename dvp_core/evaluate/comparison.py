@@ -10,7 +10,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, write_bytes_atomically
 from dvp_core.evaluate.gallery import NEAREST, joined, read_gallery
 from dvp_core.evaluate.page import write_page
-from dvp_core.evaluate.reports import PICTURES_FILE, REPORT_FILE, read_report, row
+from dvp_core.evaluate.reports import PICTURES_FILE, REPORT_FILE, Report, generator_row, nearest_row, read_report
 
 
 def write_comparison(
@@ -33,13 +33,23 @@ def write_comparison(
     for name, report in reports.items():
         if report.frames != first.frames:
             raise DataError(f"is of frames {report.frames}, the first of {first.frames}", where=evaluations[name])
-    rows = {name: row(report.generator, report) for name, report in reports.items()}
-    rows[NEAREST] = row(first.nearest, None)
+    rows = {name: generator_row(report) for name, report in reports.items()}
+    rows[NEAREST] = nearest_row(first)
     content = {**facts, "frames": str(first.frames), "presets": rows}
-    note = (
-        f"{len(first.frames)} frames that no training has seen ({first.frames}); the nearest frame was chosen from "
-        f"{first.training_frame_count}. Distances in levels of 255. The best of each column is marked."
-    )
-    write_page(Path(output), "comparison", title=title, rows=rows, gallery=gallery, notes=[note])
+    write_page(Path(output), "comparison", title=title, rows=rows, gallery=gallery, notes=notes_of(first))
     write_bytes_atomically(Path(output) / "comparison.json", canonical_json(content))
     return content
+
+
+def notes_of(report: Report) -> list[str]:
+    """Return what a reader must know of the numbers."""
+    notes = [
+        f"{len(report.frames)} frames that no training has seen ({report.frames}); the nearest frame was chosen from "
+        f"{report.training_frame_count}. Distances in levels of 255. The best of each column is marked."
+    ]
+    if report.generator_retracked is not None:
+        notes.append(
+            f"Tracked again: {report.generator_retracked.retracked_frames} consecutive frames of these, against the "
+            "plate's crops tracked in the same way, which have no error."
+        )
+    return notes

@@ -9,6 +9,7 @@ from typing import Any
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import read_json
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.evaluate.retracking import TrackingErrors
 from dvp_core.evaluate.scores import Scores
 
 REPORT_FILE, PICTURES_FILE = "report.json", "pictures.npz"
@@ -26,6 +27,8 @@ class Report:
         inference_ms: Median time to paint a frame, passes already read.
         parameters: Number of the network's weights.
         training: The generator's own record of its training.
+        generator_retracked: How far the tracker finds the generator's pictures from the plate, where it was asked.
+        nearest_retracked: The same of the nearest training frames.
     """
 
     frames: FrameRange
@@ -35,6 +38,8 @@ class Report:
     inference_ms: float
     parameters: int
     training: dict[str, Any]
+    generator_retracked: TrackingErrors | None = None
+    nearest_retracked: TrackingErrors | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -59,19 +64,33 @@ def read_report(path: Path | str) -> Report:
             inference_ms=float(content["inference_ms"]),
             parameters=int(content["parameters"]),
             training=dict(content["training"]),
+            generator_retracked=_errors(content["generator_retracked"]),
+            nearest_retracked=_errors(content["nearest_retracked"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"is no report ({error!r})", where=path, remedy="Evaluate the generator again") from error
 
 
-def row(scores: Scores, report: Report | None) -> dict[str, float]:
-    """Return one line of a table; the nearest training frame, without a report, trains and paints nothing."""
+def _errors(content: Any) -> TrackingErrors | None:
+    return None if content is None else TrackingErrors(**content)
+
+
+def generator_row(report: Report) -> dict[str, float]:
+    """Return a generator's line of a table."""
+    speeds = {
+        "images_per_s": report.training["images_per_s"],
+        "inference_ms": report.inference_ms,
+        "parameters": report.parameters,
+        "steps": report.training["steps"],
+    }
+    return asdict(report.generator) | _retracked(report.generator_retracked) | speeds
+
+
+def nearest_row(report: Report) -> dict[str, float]:
+    """Return the line of the nearest training frame, which trains and paints nothing."""
     speeds: dict[str, float] = {"images_per_s": 0.0, "inference_ms": 0.0, "parameters": 0, "steps": 0}
-    if report is not None:
-        speeds = {
-            "images_per_s": report.training["images_per_s"],
-            "inference_ms": report.inference_ms,
-            "parameters": report.parameters,
-            "steps": report.training["steps"],
-        }
-    return asdict(scores) | speeds
+    return asdict(report.nearest) | _retracked(report.nearest_retracked) | speeds
+
+
+def _retracked(errors: TrackingErrors | None) -> dict[str, float]:
+    return {} if errors is None else asdict(errors)

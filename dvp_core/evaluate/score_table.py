@@ -66,6 +66,15 @@ BLOCKS = (
         ),
     ),
     Block(
+        "Tracked again: how far from the plate",
+        (
+            Column("pose_error_deg", "head turned, degrees", "less"),
+            Column("position_error_mm", "head moved, mm", "less"),
+            Column("expression_error", "expression", "less", 4),
+            Column("gaze_error_deg", "gaze, degrees", "less"),
+        ),
+    ),
+    Block(
         "Steadiness, and what it costs",
         (
             Column("flicker", "flicker", "less"),

@@ -16,14 +16,17 @@ import numpy as np
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
+from dvp_core.evaluate.comparison import notes_of
 from dvp_core.evaluate.gallery import GENERATOR, NEAREST, PLATE, Gallery, gallery_maker, write_gallery
 from dvp_core.evaluate.nearest import nearest_training_frames
 from dvp_core.evaluate.page import write_page
 from dvp_core.evaluate.regions import mouth_mask
-from dvp_core.evaluate.reports import PICTURES_FILE, REPORT_FILE, Report, row
+from dvp_core.evaluate.reports import PICTURES_FILE, REPORT_FILE, Report, generator_row, nearest_row
+from dvp_core.evaluate.retracking import retracker
 from dvp_core.evaluate.scores import Tally
 from dvp_core.generator import Generator, PlateCrops, synthesise
 
@@ -45,6 +48,7 @@ def evaluate_take(
     output: Path | str,
     *,
     frames: FrameRange | None = None,
+    landmarks: LandmarkTrack | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Compare a generator and the nearest training frame with the plate; write the report and its pictures.
@@ -56,6 +60,7 @@ def evaluate_take(
         generator: Trained on the same person.
         output: Folder for `report.json`, `.png`, `.html`, and `pictures.npz`, of which a comparison is made.
         frames: Frames to compare; the tracked ones of the last third where not given.
+        landmarks: The points that the take was tracked from; with them the pictures are tracked again.
         progress: Told after every frame.
 
     Raises:
@@ -65,6 +70,7 @@ def evaluate_take(
     training = _training_indices(take, generator, wanted)
     tallies = {GENERATOR: Tally(), NEAREST: Tally()}
     pictures = gallery_maker(take, wanted)
+    again = retracker(take, landmarks, wanted)
     seconds: list[float] = []
     comparisons = _comparisons(take, passes, plate_crops, generator, wanted, training)
     for count, (frame, plate, made, stand_in, elapsed_s) in enumerate(comparisons):
@@ -73,8 +79,10 @@ def evaluate_take(
         for way, tally in tallies.items():
             tally.add(frame, shown[way], plate, head, mouth)
         pictures.add(frame, shown)
+        again.add(frame, shown)
         seconds.append(elapsed_s)
         progress(STAGE, count + 1, len(wanted))
+    errors = again.errors(PLATE, progress)
     report = Report(
         frames=wanted,
         training_frame_count=len(training),
@@ -83,6 +91,8 @@ def evaluate_take(
         inference_ms=1000 * float(np.median(seconds)),
         parameters=generator.parameter_count,
         training=generator.facts.record,
+        generator_retracked=errors.get(GENERATOR),
+        nearest_retracked=errors.get(NEAREST),
     )
     _write(Path(output), report, pictures.gallery())
     return report
@@ -90,9 +100,9 @@ def evaluate_take(
 
 def _write(folder: Path, report: Report, gallery: Gallery) -> None:
     """Write all that is known of an evaluation; the report stands last, as the sign that all is there."""
-    rows = {GENERATOR: row(report.generator, report), NEAREST: row(report.nearest, None)}
+    rows = {GENERATOR: generator_row(report), NEAREST: nearest_row(report)}
     write_gallery(folder / PICTURES_FILE, gallery)
-    write_page(folder, "report", title="Self-reenactment", rows=rows, gallery=gallery)
+    write_page(folder, "report", title="Self-reenactment", rows=rows, gallery=gallery, notes=notes_of(report))
     write_bytes_atomically(folder / REPORT_FILE, canonical_json(report.as_json()))
 
 

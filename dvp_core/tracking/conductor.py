@@ -66,7 +66,7 @@ def track(
     table = _table_of(landmarks, model, table)
     person = known_person(source, points, landmarks.is_detected, model, options, progress, table=table)
     clip = KnownClip(source, landmarks, points, person, cuts)
-    return _take(clip, model, _tracked(clip, batches, progress), options.resolution_px)
+    return _take(clip, model, tracked_curves(clip, batches, progress), options.resolution_px)
 
 
 def _table_of(landmarks: LandmarkTrack, model: FaceModel, given: DetectorTable | None) -> DetectorTable | None:
@@ -110,7 +110,7 @@ def _check(source: FrameSource, landmarks: LandmarkTrack) -> None:
         )
 
 
-def _tracked(clip: KnownClip, batches: Batches | None, progress: Progress) -> Curves:
+def tracked_curves(clip: KnownClip, batches: Batches | None = None, progress: Progress = no_progress) -> Curves:
     """Fit every frame that shows a face, with its gaze; bridge the others."""
     is_seen = clip.landmarks.is_detected
     is_open = (openings(clip.points.ibug_px) > CLOSED) & is_seen[:, None]

@@ -1,0 +1,47 @@
+"""Where points of one picture lie in another one of the same scene, by dense optical flow: no detector is asked."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+_LEAST_SIDE_PX = 256
+"""Smaller pictures are enlarged first: the flow's patches are eight pixels wide."""
+
+
+def moved_points(before: np.ndarray, after: np.ndarray, points_px: np.ndarray) -> np.ndarray:
+    """Return where points of a picture lie in another one (dense inverse search, Kroeger et al. 2016).
+
+    Args:
+        before: (R, R, 3) uint8, the picture the points are of.
+        after: (R, R, 3) uint8, of the same scene a little changed.
+        points_px: (P, 2) pixels of `before`; beyond its border they move as the nearest pixel does.
+
+    Returns:
+        (P, 2) pixels of `after`.
+    """
+    times = max(-(-_LEAST_SIDE_PX // before.shape[0]), 1)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    gray = _gray(before, times)
+    flow = search.calc(gray, _gray(after, times), np.zeros((*gray.shape, 2), np.float32))
+    return points_px + _sampled(flow, points_px * times - 0.5) / times
+
+
+def _gray(picture: np.ndarray, times: int) -> np.ndarray:
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if times == 1:
+        return gray
+    return cv2.resize(gray, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+
+
+def _sampled(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return an image (H, W, C) at places (P, 2) counted from the first pixel's centre, bilinearly."""
+    largest = np.array([image.shape[1] - 1, image.shape[0] - 1])
+    inside = np.clip(places, 0, largest)
+    whole = np.minimum(inside.astype(int), largest - 1)
+    right, down = np.moveaxis(inside - whole, -1, 0)[..., None]
+    x, y = whole.T
+    above = image[y, x] * (1 - right) + image[y, x + 1] * right
+    below = image[y + 1, x] * (1 - right) + image[y + 1, x + 1] * right
+    return above * (1 - down) + below * down
