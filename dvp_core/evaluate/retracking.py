@@ -206,6 +206,11 @@ def tracking_errors(plate: PlateFollowed, made: np.ndarray) -> TrackingErrors:
         plate: The plate's crops, followed.
         made: (T, R, R, 3) uint8, the pictures made of the same frames.
     """
+    return _differences(follow_made(plate, made), plate.curves)
+
+
+def follow_made(plate: PlateFollowed, made: np.ndarray) -> Curves:
+    """Return what the tracker finds in made pictures (T, R, R, 3) uint8 of the plate's frames."""
     moved = [moved_points(*each) for each in zip(plate.crops, made, plate.points_px, strict=True)]
     before = plate.known.source
     assert isinstance(before, CropClip)
@@ -213,8 +218,7 @@ def tracking_errors(plate: PlateFollowed, made: np.ndarray) -> TrackingErrors:
     track = _on_canvas(canvas, plate.known.landmarks, np.array(moved))
     # The eyes' distance is a yardstick of the points' noise: the plate's, so that equal pictures have equal weights.
     points = replace(clip_points(track), eye_distance_px=plate.known.points.eye_distance_px)
-    found = tracked_curves(replace(plate.known, source=canvas, landmarks=track, points=points))
-    return _differences(found, plate.curves)
+    return tracked_curves(replace(plate.known, source=canvas, landmarks=track, points=points))
 
 
 def _canvas(take: Take, crops: np.ndarray) -> CropClip:
