@@ -19,6 +19,7 @@ def evaluate(
     generator: Path,
     frames: str = "hold-out",
     face_model: Path | None = None,
+    landmarks: Path | None = None,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Measure a generator on frames it has not seen, beside the nearest frame it has.
@@ -30,6 +31,7 @@ def evaluate(
         generator: The `*.safetensors`, trained with --hold-out last-third.
         frames: hold-out for the last third, or frames such as 700-720.
         face_model: The take's face model, where the take may not carry its face.
+        landmarks: The points the take was tracked from; with them the pictures are tracked again, which takes a minute.
         device: cpu or cuda.
     """
     with shown_progress() as progress:
@@ -40,6 +42,7 @@ def evaluate(
             output,
             frames=None if frames == "hold-out" else frames_of(frames),
             face_model=face_model,
+            landmarks=landmarks,
             device=device,
             progress=progress,
         )

@@ -50,6 +50,6 @@ def notes_of(report: Report) -> list[str]:
     if report.generator_retracked is not None:
         notes.append(
             f"Tracked again: {report.generator_retracked.retracked_frames} consecutive frames of these, against the "
-            "plate's crops tracked in the same way, which have no error."
+            "plate's crops tracked in the same way, which have no error. Frames without a face to track are lost."
         )
     return notes

@@ -19,7 +19,7 @@ def write_page(
     name: str,
     *,
     title: str,
-    rows: Mapping[str, Mapping[str, float]],
+    rows: Mapping[str, Mapping[str, float | None]],
     gallery: Gallery,
     notes: Sequence[str] = (),
 ) -> None:

@@ -75,7 +75,7 @@ def _errors(content: Any) -> TrackingErrors | None:
     return None if content is None else TrackingErrors(**content)
 
 
-def generator_row(report: Report) -> dict[str, float]:
+def generator_row(report: Report) -> dict[str, float | None]:
     """Return a generator's line of a table."""
     speeds = {
         "images_per_s": report.training["images_per_s"],
@@ -86,11 +86,11 @@ def generator_row(report: Report) -> dict[str, float]:
     return asdict(report.generator) | _retracked(report.generator_retracked) | speeds
 
 
-def nearest_row(report: Report) -> dict[str, float]:
+def nearest_row(report: Report) -> dict[str, float | None]:
     """Return the line of the nearest training frame, which trains and paints nothing."""
     speeds: dict[str, float] = {"images_per_s": 0.0, "inference_ms": 0.0, "parameters": 0, "steps": 0}
     return asdict(report.nearest) | _retracked(report.nearest_retracked) | speeds
 
 
-def _retracked(errors: TrackingErrors | None) -> dict[str, float]:
+def _retracked(errors: TrackingErrors | None) -> dict[str, float | None]:
     return {} if errors is None else asdict(errors)

@@ -6,6 +6,9 @@ pictures: shape and lens as the take has them, skin and calibration from the pla
 followed in the same way, so that pictures equal to the plate have no error at all, and what both share (the points'
 noise, the crop's resolution) falls out.
 
+A picture that shows next to nothing would leave the points where they are and seem perfect. So a frame whose points'
+surroundings do not look like the plate's is lost: it has no error, and is counted.
+
 It measures where things are and not how they look: a mouth that is smeared where it should be counts little.
 """
 
@@ -23,7 +26,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.landmark_track import LandmarkTrack
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.evaluate.point_flow import moved_points
+from dvp_core.evaluate.point_flow import likeness, moved_points
 from dvp_core.face.detectors import detector_table
 from dvp_core.maths.rotations import angle_between_deg, matrix_from_quaternion_wxyz
 from dvp_core.tracking import TrackOptions
@@ -34,26 +37,33 @@ from dvp_core.tracking.setup import KnownClip, clip_points, known_person
 STAGE = "tracking again"
 MOST_FRAMES = 75
 LEAST_FRAMES = 8
+LEAST_LIKENESS = 0.5
+"""Median correlation of the points' surroundings below which a picture shows no face where the plate does. Good
+pictures have 0.9, the nearest training frame or smeared ones 0.8, untrained ones 0."""
 _KEY_FRAMES = 10
 
 
 @dataclass(frozen=True)
 class TrackingErrors:
-    """How far the tracker finds made pictures from the plate, means over frames.
+    """How far the tracker finds made pictures from the plate, means over the frames that are not lost.
+
+    None where too few are left.
 
     Attributes:
         pose_error_deg: Angle between the head's rotations.
         position_error_mm: Distance between the head's places.
         expression_error: Mean absolute difference of the expressions' coefficients.
         gaze_error_deg: Difference of the directions in which the eyes look, both eyes.
-        retracked_frames: How many frames it was measured on.
+        retracked_frames: How many frames were tracked again.
+        lost_frames: How many of these show no face where the plate does.
     """
 
-    pose_error_deg: float
-    position_error_mm: float
-    expression_error: float
-    gaze_error_deg: float
+    pose_error_deg: float | None
+    position_error_mm: float | None
+    expression_error: float | None
+    gaze_error_deg: float | None
     retracked_frames: int
+    lost_frames: int
 
 
 @dataclass(frozen=True)
@@ -206,19 +216,37 @@ def tracking_errors(plate: PlateFollowed, made: np.ndarray) -> TrackingErrors:
         plate: The plate's crops, followed.
         made: (T, R, R, 3) uint8, the pictures made of the same frames.
     """
-    return _differences(follow_made(plate, made), plate.curves)
+    found = follow_made(plate, made)
+    count = len(made)
+    if found is None:
+        return TrackingErrors(None, None, None, None, retracked_frames=count, lost_frames=count)
+    return _differences(found, plate.curves)
 
 
-def follow_made(plate: PlateFollowed, made: np.ndarray) -> Curves:
-    """Return what the tracker finds in made pictures (T, R, R, 3) uint8 of the plate's frames."""
-    moved = [moved_points(*each) for each in zip(plate.crops, made, plate.points_px, strict=True)]
+@dataclass(frozen=True)
+class MadeFollowed:
+    """What the tracker finds in made pictures, and in which of them (T,) it finds a face."""
+
+    curves: Curves
+    is_found: np.ndarray
+
+
+def follow_made(plate: PlateFollowed, made: np.ndarray) -> MadeFollowed | None:
+    """Return what the tracker finds in made pictures (T, R, R, 3) uint8, None where it finds too few faces."""
+    pairs = list(zip(plate.crops, made, plate.points_px, strict=True))
+    moved = [moved_points(*pair) for pair in pairs]
+    alike = [np.median(likeness(*pair, places)) for pair, places in zip(pairs, moved, strict=True)]
+    is_found = np.array(alike) >= LEAST_LIKENESS
+    if is_found.sum() < LEAST_FRAMES:
+        return None
     before = plate.known.source
     assert isinstance(before, CropClip)
     canvas = replace(before, crops=made)
-    track = _on_canvas(canvas, plate.known.landmarks, np.array(moved))
+    track = replace(_on_canvas(canvas, plate.known.landmarks, np.array(moved)), is_detected=is_found)
     # The eyes' distance is a yardstick of the points' noise: the plate's, so that equal pictures have equal weights.
     points = replace(clip_points(track), eye_distance_px=plate.known.points.eye_distance_px)
-    return tracked_curves(replace(plate.known, source=canvas, landmarks=track, points=points))
+    curves = tracked_curves(replace(plate.known, source=canvas, landmarks=track, points=points))
+    return MadeFollowed(curves, is_found)
 
 
 def _canvas(take: Take, crops: np.ndarray) -> CropClip:
@@ -248,15 +276,18 @@ def _table(take: Take, landmarks: LandmarkTrack) -> DetectorTable | None:
     return replace(table, offset_mm=offset_mm, identity_mm=table.identity_mm[..., :0])
 
 
-def _differences(found: Curves, wanted: Curves) -> TrackingErrors:
-    turns = [matrix_from_quaternion_wxyz(curves.rotation_wxyz.astype(np.float64)) for curves in (found, wanted)]
-    places = found.translation_m.astype(np.float64) - wanted.translation_m
-    gaze = found.gaze_rad.astype(np.float64) - wanted.gaze_rad
-    gaze[..., 0] *= np.cos(wanted.gaze_rad[..., 1])
+def _differences(made: MadeFollowed, wanted: Curves) -> TrackingErrors:
+    found, seen = made.curves, made.is_found
+    turns = [matrix_from_quaternion_wxyz(curves.rotation_wxyz[seen].astype(np.float64)) for curves in (found, wanted)]
+    places = found.translation_m[seen].astype(np.float64) - wanted.translation_m[seen]
+    expression = found.expression[seen].astype(np.float64) - wanted.expression[seen]
+    gaze = found.gaze_rad[seen].astype(np.float64) - wanted.gaze_rad[seen]
+    gaze[..., 0] *= np.cos(wanted.gaze_rad[seen, :, 1])
     return TrackingErrors(
         pose_error_deg=float(angle_between_deg(*turns).mean()),
         position_error_mm=1000 * float(np.linalg.norm(places, axis=1).mean()),
-        expression_error=float(np.abs(found.expression.astype(np.float64) - wanted.expression).mean()),
+        expression_error=float(np.abs(expression).mean()),
         gaze_error_deg=float(np.degrees(np.linalg.norm(gaze, axis=-1)).mean()),
-        retracked_frames=len(places),
+        retracked_frames=len(seen),
+        lost_frames=int((~seen).sum()),
     )

@@ -72,6 +72,7 @@ BLOCKS = (
             Column("position_error_mm", "head moved, mm", "less"),
             Column("expression_error", "expression", "less", 4),
             Column("gaze_error_deg", "gaze, degrees", "less"),
+            Column("lost_frames", "frames lost", "less", 0),
         ),
     ),
     Block(
@@ -88,7 +89,7 @@ BLOCKS = (
 )
 
 
-def table_texts(rows: Mapping[str, Mapping[str, float]], blocks: Sequence[Block] = BLOCKS) -> list[TableText]:
+def table_texts(rows: Mapping[str, Mapping[str, float | None]], blocks: Sequence[Block] = BLOCKS) -> list[TableText]:
     """Return the tables of some generators' numbers; a block without any of its columns is left out.
 
     Args:
@@ -98,11 +99,11 @@ def table_texts(rows: Mapping[str, Mapping[str, float]], blocks: Sequence[Block]
     return [_table(rows, block.title, columns) for block in blocks if (columns := _known(block, rows))]
 
 
-def _known(block: Block, rows: Mapping[str, Mapping[str, float]]) -> list[Column]:
+def _known(block: Block, rows: Mapping[str, Mapping[str, float | None]]) -> list[Column]:
     return [column for column in block.columns if any(column.name in row for row in rows.values())]
 
 
-def _table(rows: Mapping[str, Mapping[str, float]], title: str, columns: Sequence[Column]) -> TableText:
+def _table(rows: Mapping[str, Mapping[str, float | None]], title: str, columns: Sequence[Column]) -> TableText:
     best = frozenset(
         (line, number)
         for number, column in enumerate(columns, start=1)
@@ -112,7 +113,7 @@ def _table(rows: Mapping[str, Mapping[str, float]], title: str, columns: Sequenc
     return TableText(title, ("", *(column.heading for column in columns)), lines, best)
 
 
-def _value(column: Column, row: Mapping[str, float]) -> float | None:
+def _value(column: Column, row: Mapping[str, float | None]) -> float | None:
     value = row.get(column.name)
     return None if value is None or (column.is_of_generators and not value) else float(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.frame_range import FrameRange
@@ -28,6 +29,7 @@ class RenderedPasses:
 
     def __init__(self, take: Take, *, face: FaceModel | None = None) -> None:
         self._take = with_face(take, face)
+        self._take_sha256 = take.sha256  # of the take as given: with a face put in it would be another
         self._kept: OrderedDict[int, PassFrame] = OrderedDict()
 
     @property
@@ -42,7 +44,8 @@ class RenderedPasses:
             DataError: The frame lies outside the take.
         """
         if frame not in self._kept:
-            self._kept[frame] = next(render_passes(self._take, frames=[frame]))
+            drawn = next(render_passes(self._take, frames=[frame]))
+            self._kept[frame] = replace(drawn, take_sha256=self._take_sha256)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[frame]

@@ -14,6 +14,7 @@ from dvp_core.generator import load_generator
 from dvp_core.pipeline.clips import open_clip_of
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.passes import export_passes_of
+from dvp_core.pipeline.track import given_points
 
 
 def evaluate_generator(
@@ -24,6 +25,7 @@ def evaluate_generator(
     *,
     frames: FrameRange | None = None,
     face_model: Path | str | None = None,
+    landmarks: Path | str | None = None,
     device: str = "cpu",
     progress: Progress = no_progress,
 ) -> Report:
@@ -33,9 +35,11 @@ def evaluate_generator(
         take: The `*.take` as tracked.
         clip: The movie it was tracked from.
         generator: The `*.safetensors`.
-        output: Folder for `report.json`, `report.png` and `report.html`; the passes stand in `passes/` below it.
+        output: Folder for `report.json`, `report.png`, `report.html` and `pictures.npz`; the passes stand in `passes/`
+            below it.
         frames: Frames to measure; the held-out last third where not given.
         face_model: See `load_take`.
+        landmarks: The `*.landmarks.npz` it was tracked from; with them the pictures are tracked again.
         device: "cpu" or "cuda".
         progress: Told after every frame.
     """
@@ -47,5 +51,12 @@ def evaluate_generator(
 
     passes = export_passes_of(tracked, Path(output) / "passes", progress=progress)
     return evaluate_take(
-        tracked, passes, plate_crop, load_generator(generator, device=device), output, frames=frames, progress=progress
+        tracked,
+        passes,
+        plate_crop,
+        load_generator(generator, device=device),
+        output,
+        frames=frames,
+        landmarks=given_points(source, landmarks),
+        progress=progress,
     )

@@ -66,6 +66,8 @@ def test_a_bare_machine_tracks_trains_and_measures(bare, output):
     assert list(content["presets"]) == ["fast", "nearest"]
     assert content["presets"]["fast"]["steps"] == 6
     assert 5 < content["presets"]["fast"]["psnr"] < 60
+    assert content["presets"]["nearest"]["pose_error_deg"] > 0
+    assert content["presets"]["nearest"]["retracked_frames"] == FRAMES // 3
     assert "OpenCV reads the movie" in bare.stderr
     for suffix in ("html", "png", "json"):
         assert (output / f"comparison.{suffix}").stat().st_size > 500

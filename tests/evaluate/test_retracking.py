@@ -83,13 +83,26 @@ def test_a_turned_head_is_found_turned(followed, take, turn_deg):
 
 
 def test_an_open_jaw_is_found_open(followed, take):
-    curves = follow_made(followed, crops_of(acted(jaw=0.3), take))
+    made = follow_made(followed, crops_of(acted(jaw=0.3), take))
+    assert made is not None
     jaw = take.expression_names.index("jawOpen")
-    found = curves.expression[:, jaw] - followed.curves.expression[:, jaw]
+    found = made.curves.expression[:, jaw] - followed.curves.expression[:, jaw]
     assert found.mean() == pytest.approx(0.3, abs=0.12)
     errors = tracking_errors(followed, crops_of(acted(jaw=0.3), take))
     assert errors.expression_error > 0.3 / len(take.expression_names)
     assert errors.pose_error_deg < 1.0
+
+
+def test_pictures_that_show_nothing_are_lost_and_not_perfect(followed):
+    """Where there is no pattern, flow leaves all points at the plate's places."""
+    gray = np.full_like(followed.crops, 128)
+    errors = tracking_errors(followed, gray)
+    assert errors.pose_error_deg is None
+    assert errors.lost_frames == errors.retracked_frames == COUNT
+    partly = np.concatenate([followed.crops[:9], gray[9:]])
+    errors = tracking_errors(followed, partly)
+    assert errors.lost_frames == 3
+    assert errors.pose_error_deg < 0.2
 
 
 def test_a_look_aside_is_found(followed, take):
@@ -129,7 +142,7 @@ def test_points_follow_a_picture_that_moves():
     wall = cv2.GaussianBlur(random.integers(0, 255, (80, 80, 3), dtype=np.uint8), (0, 0), 1.5)
     moved = cv2.warpAffine(wall, np.array([[1, 0, 1.5], [0, 1, -0.75]]), (80, 80), borderMode=cv2.BORDER_REPLICATE)
     points = np.array([[20.0, 30.0], [50.5, 61.25], [33.0, 40.0]])
-    np.testing.assert_allclose(moved_points(wall, moved, points), points + [1.5, -0.75], atol=0.1)
+    np.testing.assert_allclose(moved_points(wall, moved, points), points + np.array([1.5, -0.75]), atol=0.1)
     np.testing.assert_allclose(moved_points(wall, wall, points), points, atol=1e-3)
 
 
