@@ -108,7 +108,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parsed(words)
     clock = Clock(arguments.stop_after)
     reports: dict[str, Report] = {}
-    content: dict[str, Any] = {}
+    content: dict[str, Any] = {"presets": {}}
     is_finished = False
     try:
         bench = opened(arguments, clock)
@@ -210,15 +210,22 @@ def report_of(name: str, bench: Bench, before: dict[str, Report]) -> Report:
         bench.clock.stop_if_over()
         borrow_images(bench, path, options)
         train_on([bench.footage], path, options=options, progress=bench.clock)
-    if (folder / REPORT_FILE).is_file():
-        report = read_report(folder / REPORT_FILE)
-        if is_complete(report, bench) and report.training == read_facts(path).record:
-            return report
+    report = standing_report(folder / REPORT_FILE)
+    if report is not None and is_complete(report, bench) and report.training == read_facts(path).record:
+        return report
     bench.clock.stop_if_over()
     generator = load_generator(path, device=bench.arguments.device)
     passes = RenderedPasses(take)
     points, clock = bench.landmarks, bench.clock
     return evaluate_take(take, passes, bench.plate_crops, generator, folder, landmarks=points, progress=clock)
+
+
+def standing_report(path: Path) -> Report | None:
+    """Return the report that stands in a file; none where it is missing, damaged, or lacks what is measured by now."""
+    try:
+        return read_report(path) if path.is_file() else None
+    except DataError:
+        return None
 
 
 def is_complete(report: Report, bench: Bench) -> bool:

@@ -126,5 +126,7 @@ def _best_lines(column: Column, values: Sequence[float | None]) -> list[int]:
     known = [value for value in values if value is not None]
     if column.better == "neither" or len(known) < 2:
         return []
+    if len({_text(column, value) for value in known}) == 1:
+        return []  # all equal: nothing stands out
     best = _text(column, min(known) if column.better == "less" else max(known))
     return [line for line, value in enumerate(values) if value is not None and _text(column, value) == best]

@@ -83,6 +83,16 @@ def test_what_is_finished_stands_as_it_is(bare, clip, output, monkeypatch, capsy
     assert json.loads(capsys.readouterr().out)["presets"] == json.loads(bare.stdout.splitlines()[-1])["presets"]
 
 
+def test_a_report_that_lacks_something_is_made_again(bare, output, tmp_path):
+    assert bare.returncode == 0
+    whole = (output / "fast" / "report.json").read_text()
+    (tmp_path / "report.json").write_text(whole)
+    assert self_reenactment.standing_report(tmp_path / "report.json") is not None
+    (tmp_path / "report.json").write_text(whole.replace('"ssim_mouth"', '"other"'))
+    assert self_reenactment.standing_report(tmp_path / "report.json") is None
+    assert self_reenactment.standing_report(tmp_path / "missing.json") is None
+
+
 def test_other_options_are_trained_anew(bare, clip, output, monkeypatch):
     assert bare.returncode == 0
     take = read_take(output / "clip.take")

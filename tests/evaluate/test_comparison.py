@@ -107,3 +107,6 @@ def test_the_best_is_marked_and_what_was_not_measured_is_not():
     assert likeness.best == {(0, 2), (1, 1), (2, 1)}  # equal as shown is equally good
     assert cost.best == {(0, 1)}
     assert cost.lines[2] == ("nearest", "-")
+    lost = {"fast": {"lost_frames": 0, "pose_error_deg": None}, "nearest": {"lost_frames": 0, "pose_error_deg": 2.0}}
+    assert table_texts(lost)[0].lines[0] == ("fast", "-", "0")
+    assert not table_texts(lost)[0].best
