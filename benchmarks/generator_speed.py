@@ -21,10 +21,10 @@ import torch
 from dvp_core.data.passes import CHANNELS_PER_FRAME
 from dvp_core.generator.devices import chosen_device, trains_faster_in_half
 from dvp_core.generator.networks import NetworkConfig, Preset, Window, config_of_preset
-from dvp_core.generator.options import RECIPES
 from dvp_core.generator.painting import made_to_paint
+from dvp_core.generator.recipes import RECIPES
 from dvp_core.generator.settings import dtype_of, settings_for
-from dvp_core.generator.steps import adversarial_step, fresh_state, reconstruction_step
+from dvp_core.generator.steps import fresh_state, step_of
 
 WARM_UP_ROUNDS = 2
 MATRIX_SIZE = 2048
@@ -67,12 +67,10 @@ def measured(preset: Preset, resolution_px: int, rounds: int, device: torch.devi
     batch = random_window(config, recipe.batch_size, device)
     wanted = torch.rand(recipe.batch_size, 3, resolution_px, resolution_px, device=device) * 2 - 1
     is_half = trains_faster_in_half(device)
+    step = step_of(recipe, is_half=is_half, done_fraction=1.0)
 
     def train() -> None:
-        if recipe.is_adversarial:
-            adversarial_step(state, batch, wanted, l1_weight=recipe.l1_weight, is_half=is_half)
-        else:
-            reconstruction_step(state, batch, wanted, is_half=is_half)
+        step(state, batch, wanted)
 
     training = seconds_of(train, rounds, device)
     parameter_count = sum(parameter.numel() for parameter in state.network.parameters())
