@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
 from dvp_core.generator import (
     Footage,
+    Preset,
     TrainOptions,
+    default_preset,
     footage_doubts,
     load_generator,
     make_training_images,
@@ -39,9 +41,18 @@ _FARTHEST_CROP = 0.25
 _LARGEST_ZOOM = 1.25
 
 
-def train_options(**wishes: Any) -> TrainOptions:
-    """Return the defaults of training with a user's wishes; see `TrainOptions`."""
-    return TrainOptions(**wishes)
+def train_options(*, preset: Preset | Literal["auto"] = "auto", **wishes: Any) -> TrainOptions:
+    """Return the defaults of training with a user's wishes; see `TrainOptions`.
+
+    Args:
+        preset: Network and recipe; "auto" is what suits the device.
+        wishes: The other options.
+
+    Raises:
+        DataError: A device that is not there.
+    """
+    chosen = default_preset(wishes.get("device", "auto")) if preset == "auto" else preset
+    return TrainOptions(preset=chosen, **wishes)
 
 
 @dataclass(frozen=True)
