@@ -106,7 +106,7 @@ def train_generator(
     Raises:
         DataError: See `dvp_core.generator.train_on`.
     """
-    options = options or TrainOptions()
+    options = options or train_options()
     hashed = {"take": take, "consent": consent, "start_from": start_from}
     hashed |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
     steps = recipe.recipe_of("train", hashed, asdict(options))
@@ -139,7 +139,7 @@ def make_images(
     Returns:
         The folder to copy; the same `train_generator` there finds it and opens neither clip nor passes.
     """
-    options = options or TrainOptions()
+    options = options or train_options()
     with _footage(inputs, output, options, tell, progress) as footage:
         return make_training_images(footage, output, options=options, progress=progress)
 

@@ -12,18 +12,28 @@ from test_training import bytes_of_weights, options
 from dvp_core.cli.train import Part
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.generator import Footage, Switch, TrainOptions, default_preset, load_generator, recipes, synthesise, train
+from dvp_core.generator import (
+    Footage,
+    Switch,
+    TrainOptions,
+    default_preset,
+    load_generator,
+    networks,
+    recipes,
+    synthesise,
+    train,
+)
 from dvp_core.generator.adversarial_losses import adversarial_error, feature_error, fooling_error, hinge_error
 from dvp_core.generator.batches import chosen_pairs, on_demand, resident_images
 from dvp_core.generator.dataset import prepare_training_images
-from dvp_core.generator.networks import Adversaries, Judgement, Window, config_of_preset
+from dvp_core.generator.networks import Adversaries, FastConfig, Judgement, Window, config_of_preset
 from dvp_core.generator.networks.spectral import SpectralConvolution
 from dvp_core.generator.pairs import change_error, frame_pairs
 from dvp_core.generator.recipes import BEST, FAST, PAPER, RECIPES, recipe_of
 from dvp_core.generator.steps import fresh_state, step_of
 
 CPU = torch.device("cpu")
-EARLY = {"adversarial_start": 0.0, "adversarial_rise": 0.0, "judge_width": 8}
+EARLY = {"adversarial_start": 0.0, "adversarial_rise": 0.0, "judge_width": 4}
 """Judges that are listened to from the first step on, and are small."""
 
 
@@ -204,6 +214,19 @@ def test_every_part_changes_the_training_and_without_all_it_is_that_of_fast(pair
     assert torch.equal(weights_after(bare, pair_batch)[0], weights_after(plain, pair_batch)[0])
 
 
+def test_half_precision_changes_the_numbers_a_little(pair_batch):
+    """bfloat16 has three digits; the norm of the judges' weights is not computed in it."""
+    recipe, config = replace(BEST, **EARLY), config_of_preset("best", resolution_px=64, width=8)
+    exact, half = (
+        step_of(recipe, is_half=is_half, done_fraction=1.0)(
+            fresh_state(config, recipe, seed=0, device=CPU), *pair_batch
+        )
+        for is_half in (False, True)
+    )
+    for name, value in exact.items():
+        assert float(half[name]) == pytest.approx(float(value), rel=0.05, abs=0.01), name
+
+
 def test_a_part_that_is_off_is_not_made():
     config = config_of_preset("best", resolution_px=64, width=8)
     assert fresh_state(config, recipe_of("best", ["adversaries"]), seed=0, device=CPU).discriminator is None
@@ -242,10 +265,11 @@ def early(monkeypatch):
     monkeypatch.setitem(RECIPES, "best", replace(BEST, **EARLY))
 
 
-def test_best_learns_the_person_and_leaves_a_generator(tmp_path, early):
+def test_best_learns_the_person_and_leaves_a_generator(tmp_path, early, monkeypatch):
+    monkeypatch.setitem(networks._CONFIGS, "best", FastConfig(texture_size=64, skin_size=96))
     take = make_take()
     passes = DiscPasses(take)
-    asked = options(preset="best", steps=25, width=8, batch_size=4, hold_out="last-third")
+    asked = options(preset="best", steps=40, width=16, batch_size=4, hold_out="last-third")
     path = train(take, passes, plate_crops, tmp_path / "g.safetensors", options=asked)
     generator = load_generator(path)
     assert generator.facts.preset == "best"
@@ -255,7 +279,7 @@ def test_best_learns_the_person_and_leaves_a_generator(tmp_path, early):
     error = np.mean([np.abs(pictures[frame].astype(float) - plate_crops(frame)).mean() for frame in seen])
     median = np.median([plate(index) for index in range(16)], axis=0)
     standing_still = np.mean([np.abs(median - plate(index)).mean() for index in range(16)])
-    assert error < 0.8 * standing_still, (error, standing_still)
+    assert error < 0.7 * standing_still, (error, standing_still)
 
 
 def test_what_is_left_out_stands_in_the_record_and_makes_another_run(tmp_path, early):
