@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from disc_scene import DiscPasses, make_take, plate, plate_crops
-from test_training import bytes_of_weights, options
+from test_training import Interruption, bytes_of_weights, options, stop_at
 
 from dvp_core.cli.train import Part
 from dvp_core.data.errors import DataError
@@ -294,6 +294,22 @@ def test_what_is_left_out_stands_in_the_record_and_makes_another_run(tmp_path, e
     ]
     assert len({str(bytes_of_weights(path)) for path in made}) == 3
     assert load_generator(made[1]).facts.record["options"]["without"] == ["temporal-adversary"]
+
+
+@pytest.mark.parametrize("stop", [1, 4])
+def test_a_run_goes_on_to_the_same_weights_before_and_after_the_judges_came(stop, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, "best", replace(BEST, **EARLY | {"adversarial_start": 0.5, "adversarial_rise": 0.3}))
+    monkeypatch.setitem(networks._CONFIGS, "best", FastConfig(texture_size=64, skin_size=96))
+    take, asked = make_take(), options(preset="best", batch_size=4)
+    whole, resumed = tmp_path / "whole.safetensors", tmp_path / "resumed.safetensors"
+    train(take, DiscPasses(take), plate_crops, whole, options=asked)
+    with pytest.raises(Interruption):
+        train(take, DiscPasses(take), plate_crops, resumed, options=asked, progress=stop_at(stop))
+    steps = []
+    told = lambda stage, done, total: steps.append(done)  # noqa: E731
+    train(take, DiscPasses(take), plate_crops, resumed, options=asked, progress=told)
+    assert steps == list(range(stop + 1, 7))
+    assert bytes_of_weights(resumed) == bytes_of_weights(whole)
 
 
 def test_pairs_need_two_frames_and_take_an_even_number(tmp_path):

@@ -45,9 +45,11 @@ class Region:
 
 def mouth_region(current: Tensor) -> Region:
     """Return where the mouth is seen in frames' channels (batch, 9, H, W)."""
-    places = current[:, 3:6]
-    low, high = (places.new_tensor(corner)[:, None, None] for corner in (MOUTH_LOW, MOUTH_HIGH))
-    return _around(((places >= low) & (places <= high)).all(dim=1), MOUTH_ASPECT)
+    places = current[:, 3:6].unbind(dim=1)
+    (x, y, z) = (
+        (place >= low) & (place <= high) for place, low, high in zip(places, MOUTH_LOW, MOUTH_HIGH, strict=True)
+    )
+    return _around(x & y & z, MOUTH_ASPECT)
 
 
 def eyes_region(current: Tensor) -> Region:
