@@ -67,6 +67,14 @@ class TrainOptions:
     threads: int | None = None
     checkpoint_seconds: float = field(default=60.0)
 
+    def __post_init__(self) -> None:
+        """Refuse what the preset does not have before any work begins.
+
+        Raises:
+            DataError: Something is to be left out that is no part of the preset.
+        """
+        recipe_of(self.preset, self.without)
+
     @property
     def patience_checks(self) -> int | None:
         """Checks without a better one after which training stops; None for never."""
@@ -81,9 +89,5 @@ class TrainOptions:
 
     @property
     def recipe(self) -> Recipe:
-        """The preset's recipe, without what is left out.
-
-        Raises:
-            DataError: Something is to be left out that the preset does not have.
-        """
+        """The preset's recipe, without what is left out."""
         return recipe_of(self.preset, self.without)
