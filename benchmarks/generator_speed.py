@@ -1,6 +1,6 @@
 """How fast the presets train and paint, on random windows: what the pictures show does not change the speed.
 
-    python benchmarks/generator_speed.py [--presets fast,dvp2018] [--resolution 256] [--threads 2] [--device cpu]
+    python benchmarks/generator_speed.py [--presets fast,best] [--without change] [--resolution 256] [--device cpu]
 
 Two warm-up rounds, then the median and the spread of `--rounds`. Rates at which the same process multiplies 2048 x 2048
 matrices stand beside them, so that machines can be compared; `render_speed.py` looks at painting closely. Prints one
@@ -21,10 +21,10 @@ import torch
 from dvp_core.data.passes import CHANNELS_PER_FRAME
 from dvp_core.generator.devices import chosen_device, trains_faster_in_half
 from dvp_core.generator.networks import NetworkConfig, Preset, Window, config_of_preset
-from dvp_core.generator.options import RECIPES
 from dvp_core.generator.painting import made_to_paint
+from dvp_core.generator.recipes import Recipe, recipe_of
 from dvp_core.generator.settings import dtype_of, settings_for
-from dvp_core.generator.steps import adversarial_step, fresh_state, reconstruction_step
+from dvp_core.generator.steps import fresh_state, step_of
 
 WARM_UP_ROUNDS = 2
 MATRIX_SIZE = 2048
@@ -34,6 +34,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presets", default="fast")
+    parser.add_argument("--without", default="", help="parts of every recipe to leave out, commas between")
     parser.add_argument("--resolution", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -50,7 +51,8 @@ def main() -> None:
     for preset in arguments.presets.split(","):
         if preset not in get_args(Preset):
             parser.error(f"unknown preset '{preset}'")
-        result["presets"][preset] = measured(preset, arguments.resolution, arguments.rounds, device)
+        recipe = recipe_of(preset, [part for part in arguments.without.split(",") if part])
+        result["presets"][preset] = measured(preset, recipe, arguments.resolution, arguments.rounds, device)
         print(preset, result["presets"][preset])
     print(json.dumps(result))
 
@@ -60,21 +62,20 @@ def _precisions(device: torch.device) -> list[torch.dtype]:
     return [torch.float32, *([torch.bfloat16] if trains_faster_in_half(device) else [])]
 
 
-def measured(preset: Preset, resolution_px: int, rounds: int, device: torch.device) -> dict[str, Any]:
+def measured(preset: Preset, recipe: Recipe, resolution_px: int, rounds: int, device: torch.device) -> dict[str, Any]:
     """Return speeds and sizes of one preset."""
-    recipe, config = RECIPES[preset], config_of_preset(preset, resolution_px=resolution_px)
+    config = config_of_preset(preset, resolution_px=resolution_px)
     state = fresh_state(config, recipe, seed=0, device=device)
     batch = random_window(config, recipe.batch_size, device)
     wanted = torch.rand(recipe.batch_size, 3, resolution_px, resolution_px, device=device) * 2 - 1
     is_half = trains_faster_in_half(device)
+    step = step_of(recipe, is_half=is_half, done_fraction=1.0)
 
     def train() -> None:
-        if recipe.is_adversarial:
-            adversarial_step(state, batch, wanted, l1_weight=recipe.l1_weight, is_half=is_half)
-        else:
-            reconstruction_step(state, batch, wanted, is_half=is_half)
+        step(state, batch, wanted)
 
     training = seconds_of(train, rounds, device)
+    peak_bytes = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     parameter_count = sum(parameter.numel() for parameter in state.network.parameters())
     settings = settings_for(preset, device)
     painter = made_to_paint(state.network.eval().requires_grad_(False), dtype_of(settings.precision))
@@ -91,6 +92,7 @@ def measured(preset: Preset, resolution_px: int, rounds: int, device: torch.devi
         "inference_ms": round(1000 * statistics.median(painting), 2),
         "inference_ms_spread": [round(1000 * min(painting), 2), round(1000 * max(painting), 2)],
         "inference_precision": settings.precision,
+        "training_peak_bytes": peak_bytes,
         "parameters": parameter_count,
         "batch_size": recipe.batch_size,
         "is_half_precision_training": is_half,

@@ -19,13 +19,24 @@ from dvp_core.pipeline.train import (
     training_summary,
 )
 
+Part = Literal[
+    "pairs",
+    "change",
+    "adversaries",
+    "feature-matching",
+    "temporal-adversary",
+    "crop-adversaries",
+    "averaging",
+]
+
 
 def train(
     takes: tyro.conf.Positional[tuple[Path, ...]],
     output: Output,
     *,
     clip: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH"), tyro.conf.UseAppendAction],
-    preset: Literal["fast", "dvp2018", "pix2pix"] = "fast",
+    preset: Literal["auto", "fast", "best", "dvp2018", "pix2pix"] = "auto",
+    without: Annotated[tuple[Part, ...], tyro.conf.UseAppendAction] = (),
     minutes: float | None = None,
     steps: int | None = None,
     hold_out: Literal["none", "last-third"] = "none",
@@ -47,7 +58,9 @@ def train(
         takes: The `*.take` as tracked; several of one person, filmed from one place, are learned together.
         output: The `*.safetensors` to write.
         clip: The movie the take was tracked from; given once for every take, in their order.
-        preset: fast for minutes on any machine; dvp2018 is the paper's network; pix2pix is that without a window.
+        preset: best for minutes on a graphics card, fast for minutes on a processor; auto is one of these;
+            dvp2018 is the paper's network; pix2pix is that without a window.
+        without: A part of the preset's training to leave out, to see what it is worth; may be given several times.
         minutes: Stop after so much training.
         steps: Stop after so many steps.
         hold_out: Frames that training must not see, for measuring afterwards.
@@ -68,6 +81,7 @@ def train(
     """
     options = train_options(
         preset=preset,
+        without=without,
         minutes=minutes,
         steps=steps,
         hold_out=hold_out,

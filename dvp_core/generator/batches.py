@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from dvp_core.data.ahead import ahead
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import Window
+from dvp_core.generator.pairs import frame_pairs
 
 Batch = tuple[Window, Tensor]
 """Windows, and the plates of their current frames."""
@@ -35,12 +35,39 @@ def chosen_frames(targets: np.ndarray, batch_size: int, *, seed: int, step: int)
     return targets[order[place * batch_size : (place + 1) * batch_size]]
 
 
+def chosen_pairs(pairs: np.ndarray, batch_size: int, *, seed: int, step: int) -> np.ndarray:
+    """Return a step's frames as pairs (P, 2) give them: the earlier ones, then those that follow them."""
+    rows = chosen_frames(np.arange(len(pairs)), batch_size // 2, seed=seed, step=step)
+    return pairs[rows].T.ravel()
+
+
 @contextmanager
 def batches(
-    images: TrainingImages, device: torch.device, batch_size: int, *, seed: int, first_step: int
+    images: TrainingImages,
+    device: torch.device,
+    batch_size: int,
+    *,
+    seed: int,
+    first_step: int,
+    is_paired: bool = False,
 ) -> Iterator[Iterator[Batch]]:
-    """Give an endless iterator over the batches of a step and those after it, on the device."""
-    chosen = partial(chosen_frames, images.targets, batch_size, seed=seed)
+    """Give an endless iterator over the batches of a step and those after it, on the device.
+
+    Args:
+        images: What to learn from.
+        device: Where batches are wanted.
+        batch_size: Frames a step; even where they come in pairs.
+        seed: Of their order.
+        first_step: Where to begin.
+        is_paired: Give pairs of consecutive frames, see `pairs.py`.
+    """
+    pairs = frame_pairs(images.targets, images.clip_starts) if is_paired else None
+
+    def chosen(*, step: int) -> np.ndarray:
+        if pairs is None:
+            return chosen_frames(images.targets, batch_size, seed=seed, step=step)
+        return chosen_pairs(pairs, batch_size, seed=seed, step=step)
+
     if device.type != "cuda":
         yield on_demand(lambda step: images.batch(chosen(step=step), device), first_step)
     elif fits(images, device):

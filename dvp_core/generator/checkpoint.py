@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, parse_json, write_atomically
-from dvp_core.generator.networks import FastConfig, NetworkConfig, Preset, TranslationConfig, build_network
+from dvp_core.generator.networks import NetworkConfig, Preset, build_network, config_type
 
 GENERATOR_VERSION = 1
 _KIND = "dvp-generator"
@@ -240,4 +240,4 @@ def _config_from(preset: Preset, values: Mapping[str, Any], path: Path | str) ->
         low, high = _LIMITS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise DataError(f"{name} is {value!r}, expected {low} to {high}", where=path, remedy=_REMEDY)
-    return FastConfig(**values) if preset == "fast" else TranslationConfig(**values)
+    return config_type(preset)(**values)

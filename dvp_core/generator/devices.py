@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from dvp_core.data.errors import DataError
+from dvp_core.generator.networks import Preset
 
 _IMAGE_DIMENSIONS = 4
 
@@ -24,6 +25,15 @@ def chosen_device(name: str) -> torch.device:
     if name.partition(":")[0] != "cuda" or not has_cuda:
         raise DataError(f"'{name}' cannot be used here", where="device", remedy="Use 'cpu', or 'auto'")
     return torch.device(name)
+
+
+def default_preset(device_name: str = "auto") -> Preset:
+    """Return what is trained where nobody names a preset: what a graphics card can do in minutes, else a processor.
+
+    Raises:
+        DataError: The device is unknown, or not there.
+    """
+    return "best" if chosen_device(device_name).type == "cuda" else "fast"
 
 
 def placed(network: nn.Module, device: torch.device) -> nn.Module:

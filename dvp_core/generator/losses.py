@@ -5,7 +5,6 @@ Images are (batch, 3, H, W) in [-1, 1]. Nothing here knows a network or an optim
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -51,9 +50,3 @@ def reconstruction_error(made: Tensor, wanted: Tensor, current: Tensor) -> Tenso
     weight = importance(current)
     fine = absolute_error(made, wanted, weight) + GRADIENT_WEIGHT * gradient_error(made, wanted, weight)
     return fine + COARSE_WEIGHT * coarse_error(made, wanted)
-
-
-def adversarial_error(logits: Tensor, *, is_real: bool) -> Tensor:
-    """Binary cross-entropy of a discriminator's logits against one answer for all patches (Goodfellow 2014)."""
-    answer = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
-    return functional.binary_cross_entropy_with_logits(logits, answer)

@@ -1,4 +1,4 @@
-"""What a training run may be told, and the paper's numbers as the presets' defaults."""
+"""What a training run may be told; what its preset does stands in `recipes.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dvp_core.generator.networks import Preset
+from dvp_core.generator.recipes import Recipe, Switch, recipe_of
 
 HoldOut = Literal[
     "none",  # train on every tracked frame
@@ -26,68 +27,12 @@ Device = Literal[
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a preset is trained.
-
-    Attributes:
-        batch_size: Images a step.
-        learning_rate: Adam's step size, at the start where it decays.
-        first_momentum: Adam's beta 1.
-        l1_weight: Weight of the mean absolute error against the adversarial term.
-        is_adversarial: Whether a discriminator is trained along.
-        is_decaying: Whether the learning rate falls to zero over the budget along half a cosine.
-        average_decay: Decay of the running average of the weights; 0 keeps the last weights.
-        default_minutes: Budget where none is given.
-        image_rate_factor: Step size of learned images and textures against that of weights.
-        pass_noise_px: How far the passes are shaken, see `pass_noise.py`.
-        patience: Checks without a better one after which training stops; None where the falling step size already
-            settles when it ends.
-    """
-
-    batch_size: int
-    learning_rate: float
-    first_momentum: float
-    l1_weight: float
-    is_adversarial: bool
-    is_decaying: bool
-    average_decay: float
-    default_minutes: float
-    image_rate_factor: float = 1.0
-    pass_noise_px: float = 0.0
-    patience: int | None = None
-
-
-PAPER = Recipe(
-    batch_size=16,
-    learning_rate=2e-4,
-    first_momentum=0.5,
-    l1_weight=100.0,
-    is_adversarial=True,
-    is_decaying=False,
-    average_decay=0.0,
-    default_minutes=600.0,
-    patience=50,
-)
-FAST = Recipe(
-    batch_size=4,
-    learning_rate=1e-3,
-    first_momentum=0.9,
-    l1_weight=1.0,
-    is_adversarial=False,
-    is_decaying=True,
-    average_decay=0.995,
-    default_minutes=4.0,
-    image_rate_factor=5.0,
-)
-RECIPES: dict[Preset, Recipe] = {"fast": FAST, "dvp2018": PAPER, "pix2pix": PAPER}
-
-
-@dataclass(frozen=True)
 class TrainOptions:
     """A training run.
 
     Attributes:
         preset: Network and recipe.
+        without: Parts of the recipe to leave out, to see what each is worth.
         steps: Stop after so many optimiser steps; with it a run is reproducible bit for bit.
         minutes: Stop after so much training time; the preset's default where neither is given.
         hold_out: Frames that training must not see.
@@ -106,6 +51,7 @@ class TrainOptions:
     """
 
     preset: Preset = "fast"
+    without: tuple[Switch, ...] = ()
     steps: int | None = None
     minutes: float | None = None
     hold_out: HoldOut = "none"
@@ -121,6 +67,14 @@ class TrainOptions:
     threads: int | None = None
     checkpoint_seconds: float = field(default=60.0)
 
+    def __post_init__(self) -> None:
+        """Refuse what the preset does not have before any work begins.
+
+        Raises:
+            DataError: Something is to be left out that is no part of the preset.
+        """
+        recipe_of(self.preset, self.without)
+
     @property
     def patience_checks(self) -> int | None:
         """Checks without a better one after which training stops; None for never."""
@@ -135,5 +89,5 @@ class TrainOptions:
 
     @property
     def recipe(self) -> Recipe:
-        """The preset's recipe."""
-        return RECIPES[self.preset]
+        """The preset's recipe, without what is left out."""
+        return recipe_of(self.preset, self.without)

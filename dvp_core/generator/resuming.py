@@ -50,8 +50,7 @@ def restore_state(path: Path, state: TrainingState, run: dict[str, Any]) -> list
         header = read_header(stream, path)
         if header.get("kind") != _KIND or header.get("run") != run:
             return None
-        expected = _tensors(state) | _fresh_moments(state)
-        tensors = read_tensors(stream, expected, path)
+        tensors = read_tensors(stream, _tensors(state), path)
     for prefix, module in _modules(state).items():
         module.load_state_dict({name: tensors[f"{prefix}.{name}"] for name in module.state_dict()})
     for prefix, optimiser in _optimisers(state).items():
@@ -84,19 +83,14 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for prefix, optimiser in _optimisers(state).items():
         for index, parameter in enumerate(_parameters(optimiser)):
-            moments = optimiser.state.get(parameter, {})
-            tensors |= {f"{prefix}.{index}.{name}": moments[name] for name in _MOMENTS if name in moments}
+            moments = optimiser.state.get(parameter) or _fresh_moments(parameter)
+            tensors |= {f"{prefix}.{index}.{name}": moments[name] for name in _MOMENTS}
     return tensors
 
 
-def _fresh_moments(state: TrainingState) -> dict[str, Tensor]:
-    expected: dict[str, Tensor] = {}
-    for prefix, optimiser in _optimisers(state).items():
-        for index, parameter in enumerate(_parameters(optimiser)):
-            expected[f"{prefix}.{index}.step"] = torch.zeros(())
-            for name in _MOMENTS[1:]:
-                expected[f"{prefix}.{index}.{name}"] = parameter
-    return expected
+def _fresh_moments(parameter: Tensor) -> dict[str, Tensor]:
+    """What Adam begins with, as where judges have not been asked yet."""
+    return {"step": torch.zeros(()), **{name: torch.zeros_like(parameter) for name in _MOMENTS[1:]}}
 
 
 def _parameters(optimiser: torch.optim.Adam) -> list[torch.nn.Parameter]:

@@ -127,12 +127,14 @@ def started_run(
         set_initial_images(state.network, images)
     restart_average(state)
     batch_size = min(options.batch_size or options.recipe.batch_size, len(images.targets))
+    batch_size -= batch_size % 2 if options.recipe.is_paired else 0
     asked = ("preset", "hold_out", "watch", "patience", "pass_noise_px", "seed", "steps", "minutes")
     identity = {
         "takes_sha256": takes_sha256,
         "began_with": beginning.sha256 if beginning else None,
         "config": asdict(config),
         "batch_size": batch_size,
+        "without": sorted(set(options.without)),
         **{name: getattr(options, name) for name in asked},
     }
     run = Run(options, config, images, state, device, trains_faster_in_half(device), folder, identity, began_s)
@@ -160,8 +162,14 @@ def train_to_end(run: Run, progress: Progress) -> None:
     Raises:
         DataError: Training diverged, or the disk is full.
     """
-    seed, first_step = run.options.seed, run.state.step
-    coming = batches(run.images, run.device, run.batch_size, seed=seed, first_step=first_step)
+    coming = batches(
+        run.images,
+        run.device,
+        run.batch_size,
+        seed=run.options.seed,
+        first_step=run.state.step,
+        is_paired=run.options.recipe.is_paired,
+    )
     with coming as batch_by_batch, stopped_gently() as stop_if_asked:
         try:
             _spend_budget(run, batch_by_batch, progress, stop_if_asked)
@@ -199,7 +207,8 @@ def _measure(run: Run) -> None:
     values = _latest_numbers(run)
     if is_check:
         found = check(state, run.images, run.device)
-        keep_best(state, found)
+        if run.options.recipe.is_whole(run.done_fraction):  # what comes before another error governs is not compared
+            keep_best(state, found)
         state.elapsed_s = time.monotonic() - run.began_s
         values |= {"watched": found.watched, "learned": found.learned}
     entry = {"step": state.step, "elapsed_s": round(state.elapsed_s, 3)}
@@ -233,7 +242,8 @@ def _one_step(run: Run, window: Window, wanted: Tensor) -> None:
     set_learning_rate((state.network_optimiser, state.discriminator_optimiser), rate)
     torch.manual_seed(run.options.seed * 1_000_003 + state.step)
     seen = shaken(window, run.options.noise_px)
-    run.latest = step_of(recipe, is_half=run.is_half)(state, seen, wanted)
+    step = step_of(recipe, is_half=run.is_half, done_fraction=run.done_fraction)
+    run.latest = step(state, seen, wanted)
     state.step += 1
     follow_average(state, recipe.average_decay)
 
@@ -325,6 +335,7 @@ def summary(run: Run) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch_version": str(torch.__version__),
         "options": asdict(run.options),
+        "recipe": asdict(run.options.recipe),
         "last": run.record[-1] if run.record else {},
     }
     if state.best is not None and state.best_step > 0:

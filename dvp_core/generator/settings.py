@@ -12,6 +12,7 @@ from dvp_core.generator.networks import Preset
 _DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _BATCH_SIZES: dict[Preset, dict[Precision, int]] = {
     "fast": {"float32": 1, "bfloat16": 1},
+    "best": {"float32": 1, "bfloat16": 1},
     "dvp2018": {"float32": 2, "bfloat16": 4},
     "pix2pix": {"float32": 2, "bfloat16": 4},
 }

@@ -6,15 +6,25 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME
+from dvp_core.generator.adversarial_losses import adversarial_error, feature_error, fooling_error, hinge_error
 from dvp_core.generator.devices import placed
-from dvp_core.generator.losses import absolute_error, adversarial_error, reconstruction_error
-from dvp_core.generator.networks import FastNetwork, NetworkConfig, PatchDiscriminator, Window, build_network
-from dvp_core.generator.options import Recipe
+from dvp_core.generator.losses import absolute_error, reconstruction_error
+from dvp_core.generator.networks import (
+    Adversaries,
+    FastNetwork,
+    NetworkConfig,
+    PatchDiscriminator,
+    Window,
+    build_network,
+)
+from dvp_core.generator.pairs import change_error
+from dvp_core.generator.recipes import Recipe
 
 
 @dataclass
@@ -24,9 +34,9 @@ class TrainingState:
     Attributes:
         network: The network that is trained.
         average: Running average of its weights, which is what gets published; the network itself without averaging.
-        discriminator: The adversary, where the recipe has one.
+        discriminator: The adversary, or all judges, where the recipe has any.
         network_optimiser: Adam of the network.
-        discriminator_optimiser: Adam of the adversary.
+        discriminator_optimiser: Adam of the same.
         step: Steps done.
         elapsed_s: Training time spent.
         best: The average as it was when it did best on the watched frames; None where none are watched.
@@ -62,11 +72,14 @@ def fresh_state(
     average = network
     if recipe.average_decay > 0:
         average = placed(build_network(config), device).requires_grad_(False)
-    discriminator = discriminator_optimiser = None
-    if recipe.is_adversarial:
-        discriminator = PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)
-        discriminator_optimiser = _adam(discriminator, recipe)
-    state = TrainingState(network, average, discriminator, _adam(network, recipe), discriminator_optimiser)
+    discriminator = _fresh_adversary(config, recipe, device)
+    discriminator_optimiser = None
+    if discriminator is not None:
+        discriminator_optimiser = _adam(discriminator, recipe.learning_rate, recipe.judge_first_momentum)
+        for group in discriminator_optimiser.param_groups:
+            group["rate_factor"] = recipe.judge_rate_factor
+    network_optimiser = _adam(network, recipe.learning_rate, recipe.first_momentum, recipe.image_rate_factor)
+    state = TrainingState(network, average, discriminator, network_optimiser, discriminator_optimiser)
     if is_watched:
         state.best = placed(build_network(config), device).requires_grad_(False)
     restart_average(state)
@@ -79,15 +92,30 @@ def restart_average(state: TrainingState) -> None:
         state.average.load_state_dict(state.network.state_dict())
 
 
-def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
+def _fresh_adversary(config: NetworkConfig, recipe: Recipe, device: torch.device) -> nn.Module | None:
+    if recipe.is_adversarial:
+        return PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)
+    if not recipe.has_judges:
+        return None
+    judges = Adversaries(
+        resolution_px=config.resolution_px,
+        width=recipe.judge_width,
+        scales=recipe.judge_scales,
+        temporal_share=recipe.temporal_share,
+        crop_share=recipe.crop_share,
+    )
+    return placed(judges, device)
+
+
+def _adam(network: nn.Module, rate: float, first_momentum: float, image_rate_factor: float = 1.0) -> torch.optim.Adam:
     images = network.image_parameters() if isinstance(network, FastNetwork) else []
     is_image = {id(parameter) for parameter in images}
     weights = [parameter for parameter in network.parameters() if id(parameter) not in is_image]
-    groups = [{"params": weights, "rate_factor": 1.0}, {"params": images, "rate_factor": recipe.image_rate_factor}]
+    groups = [{"params": weights, "rate_factor": 1.0}, {"params": images, "rate_factor": image_rate_factor}]
     return torch.optim.Adam(
         [group for group in groups if group["params"]],
-        lr=recipe.learning_rate,
-        betas=(recipe.first_momentum, 0.999),
+        lr=rate,
+        betas=(first_momentum, 0.999),
         fused=True if weights[0].is_cuda else None,
     )
 
@@ -97,20 +125,34 @@ Step = Callable[[TrainingState, Window, Tensor], dict[str, Tensor]]
 device: to look at a number is to wait for it."""
 
 
-def step_of(recipe: Recipe, *, is_half: bool) -> Step:
-    """Return the step that a recipe is trained with."""
+def step_of(recipe: Recipe, *, is_half: bool, done_fraction: float = 0.0) -> Step:
+    """Return the step that a recipe is trained with after a share of the budget."""
     if recipe.is_adversarial:
         return partial(adversarial_step, l1_weight=recipe.l1_weight, is_half=is_half)
-    return partial(reconstruction_step, is_half=is_half)
+    rise = recipe.judges_rise(done_fraction)
+    if rise > 0:
+        return partial(judged_step, recipe=recipe, rise=rise, is_half=is_half)
+    return partial(reconstruction_step, change_weight=recipe.change_weight, is_half=is_half)
 
 
-def reconstruction_step(state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool) -> dict[str, Tensor]:
-    """One step on the reconstruction error alone."""
+def reconstruction_step(
+    state: TrainingState, window: Window, wanted: Tensor, *, is_half: bool, change_weight: float = 0.0
+) -> dict[str, Tensor]:
+    """One step on the reconstruction error, and on that of the change where the batch is made of pairs."""
     with torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half):
         made = state.network(window)
-    loss = reconstruction_error(made.float(), wanted, window.current)
+    loss, values = _likeness(made.float(), wanted, window.current, change_weight)
     _descend(state.network_optimiser, loss)
-    return {"loss": loss.detach()}
+    return _detached(values)
+
+
+def _likeness(made: Tensor, wanted: Tensor, current: Tensor, change_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """What is minimised without judges, and its parts."""
+    loss = reconstruction_error(made, wanted, current)
+    if change_weight == 0:
+        return loss, {"loss": loss}
+    change = change_error(made, wanted, current)
+    return loss + change_weight * change, {"loss": loss, "change": change}
 
 
 def adversarial_step(
@@ -135,7 +177,49 @@ def adversarial_step(
     fooling = adversarial_error(judged, is_real=True)
     _descend(state.network_optimiser, fooling + l1_weight * l1)
     adversary.requires_grad_(True)
-    values = {"l1": l1, "fooling": fooling, "adversary": adversary_loss}
+    return _detached({"l1": l1, "fooling": fooling, "adversary": adversary_loss})
+
+
+def judged_step(
+    state: TrainingState, window: Window, wanted: Tensor, *, recipe: Recipe, rise: float, is_half: bool
+) -> dict[str, Tensor]:
+    """One step of the judges, then one of the network on its likeness and on what they make of it.
+
+    Args:
+        state: What changes.
+        window: Windows; in pairs where change is looked at.
+        wanted: Their plates.
+        recipe: The weights of all parts.
+        rise: How far the judges' weights have risen, 0..1.
+        is_half: Whether convolutions are computed in bfloat16.
+    """
+    judges, judges_optimiser = state.discriminator, state.discriminator_optimiser
+    if judges is None or judges_optimiser is None:
+        raise ValueError("the state has no judges")
+    cast("Adversaries", judges).follow_spectra()
+    autocast = torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half)
+    with autocast:
+        made = state.network(window).float()
+        on_made, on_wanted = judges(window.current, made.detach()), judges(window.current, wanted)
+    judges_loss = hinge_error(on_made, on_wanted)
+    _descend(judges_optimiser, judges_loss)
+    judges.requires_grad_(False)
+    with autocast:
+        judged = judges(window.current, made)
+        if recipe.feature_weight > 0:
+            on_wanted = judges(window.current, wanted)
+    loss, values = _likeness(made, wanted, window.current, recipe.change_weight)
+    values |= {"fooling": fooling_error(judged), "adversary": judges_loss}
+    loss = loss + rise * recipe.adversarial_weight * values["fooling"]
+    if recipe.feature_weight > 0:
+        values["features"] = feature_error(judged, on_wanted)
+        loss = loss + rise * recipe.feature_weight * values["features"]
+    _descend(state.network_optimiser, loss)
+    judges.requires_grad_(True)
+    return _detached(values)
+
+
+def _detached(values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in values.items()}
 
 

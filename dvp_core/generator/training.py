@@ -163,6 +163,8 @@ def _check(options: TrainOptions, config: NetworkConfig) -> None:
         raise DataError(f"the crop's resolution is {size} px", where="take", remedy="Use 256 or 512 px")
     if options.recipe.is_adversarial and options.batch_size == 1:
         raise DataError("is 1, but batch normalisation needs 2 at least", where="batch_size")
+    if options.recipe.is_paired and options.batch_size == 1:
+        raise DataError("is 1, but a pair of frames is 2", where="batch_size", remedy="Give 2, or leave out 'pairs'")
     for name, least in (("steps", 0), ("minutes", 0), ("batch_size", 0), ("threads", 0), ("least_frames", 1)):
         value = getattr(options, name)
         if value is not None and not value > least:

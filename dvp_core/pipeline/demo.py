@@ -27,7 +27,6 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, write_job
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
-from dvp_core.generator import TrainOptions
 from dvp_core.passes import PassFolder
 from dvp_core.pipeline.children import run_module
 from dvp_core.pipeline.clips import open_clip_of
@@ -37,7 +36,7 @@ from dvp_core.pipeline.passes import export_passes_of
 from dvp_core.pipeline.pictures import SheetRow, pass_pictures, rig_picture, sheet
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.pipeline.track import track_clip, tracking_figures
-from dvp_core.pipeline.train import train_generator
+from dvp_core.pipeline.train import train_generator, train_options
 from dvp_core.trust import Label, publish_still, verify
 from dvp_core.video import read_image
 
@@ -152,7 +151,7 @@ def _train(options: DemoOptions, progress: Progress) -> dict[str, Any]:
         options.work / "clip.take",
         _clip(options),
         options.work / "generator.safetensors",
-        options=TrainOptions(minutes=options.minutes),
+        options=train_options(minutes=options.minutes),
         passes=options.work / "passes",
         face_model=options.face_model,
         consent=options.consent,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.take import Take
 from dvp_core.generator import (
     Footage,
+    Preset,
     TrainOptions,
+    default_preset,
     footage_doubts,
     load_generator,
     make_training_images,
@@ -39,9 +41,18 @@ _FARTHEST_CROP = 0.25
 _LARGEST_ZOOM = 1.25
 
 
-def train_options(**wishes: Any) -> TrainOptions:
-    """Return the defaults of training with a user's wishes; see `TrainOptions`."""
-    return TrainOptions(**wishes)
+def train_options(*, preset: Preset | Literal["auto"] = "auto", **wishes: Any) -> TrainOptions:
+    """Return the defaults of training with a user's wishes; see `TrainOptions`.
+
+    Args:
+        preset: Network and recipe; "auto" is what suits the device.
+        wishes: The other options.
+
+    Raises:
+        DataError: A device that is not there.
+    """
+    chosen = default_preset(wishes.get("device", "auto")) if preset == "auto" else preset
+    return TrainOptions(preset=chosen, **wishes)
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def train_generator(
     Raises:
         DataError: See `dvp_core.generator.train_on`.
     """
-    options = options or TrainOptions()
+    options = options or train_options()
     hashed = {"take": take, "consent": consent, "start_from": start_from}
     hashed |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
     steps = recipe.recipe_of("train", hashed, asdict(options))
@@ -128,7 +139,7 @@ def make_images(
     Returns:
         The folder to copy; the same `train_generator` there finds it and opens neither clip nor passes.
     """
-    options = options or TrainOptions()
+    options = options or train_options()
     with _footage(inputs, output, options, tell, progress) as footage:
         return make_training_images(footage, output, options=options, progress=progress)
 

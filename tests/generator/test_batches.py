@@ -83,7 +83,8 @@ def test_training_with_the_reader_ahead_gives_the_same_weights(tmp_path, monkeyp
     take = make_take()
     plain = train(take, DiscPasses(take), plate_crops, tmp_path / "plain.safetensors", options=options())
 
-    def as_for_a_card(images, device, batch_size, *, seed, first_step):
+    def as_for_a_card(images, device, batch_size, *, seed, first_step, is_paired):
+        assert not is_paired
         targets = images.targets
         read = lambda step: images.batch(chosen_frames(targets, batch_size, seed=seed, step=step), device)  # noqa: E731
         return closing(ahead(on_demand(read, first_step)))

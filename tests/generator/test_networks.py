@@ -54,7 +54,7 @@ def test_the_discriminator_judges_patches():
     assert logits.shape == (2, 1, 6, 6)
 
 
-@pytest.mark.parametrize("preset", ["fast", "dvp2018", "pix2pix"])
+@pytest.mark.parametrize("preset", ["fast", "best", "dvp2018", "pix2pix"])
 def test_every_preset_paints_a_picture_of_its_resolution(preset):
     config = config_of_preset(preset, resolution_px=64, width=8)
     network = build_network(config).eval()

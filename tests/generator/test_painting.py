@@ -12,7 +12,7 @@ from dvp_core.generator.painting import made_to_paint
 from dvp_core.generator.synthesise import deterministic
 
 SIZE = 64
-PRESETS = ("fast", "dvp2018", "pix2pix")
+PRESETS = ("fast", "best", "dvp2018", "pix2pix")
 
 
 def lively_network(preset):

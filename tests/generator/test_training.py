@@ -54,7 +54,7 @@ def test_training_learns_the_person(trained):
     assert error < 0.5 * standing_still, (error, standing_still)
 
 
-@pytest.mark.parametrize("preset", ["fast", "dvp2018", "pix2pix"])
+@pytest.mark.parametrize("preset", ["fast", "best", "dvp2018", "pix2pix"])
 def test_an_interrupted_run_goes_on_to_the_same_weights(preset, tmp_path):
     take, passes = make_take(), DiscPasses(make_take())
     whole = train(take, passes, plate_crops, tmp_path / "whole.safetensors", options=options(preset=preset))

@@ -35,7 +35,7 @@ def folder(tmp_path_factory, tiny_take):
         folder / "clip.take",
         folder / "plate",
         folder / "g.safetensors",
-        options=train_options(steps=2, batch_size=1, threads=1, least_frames=2),
+        options=train_options(preset="fast", steps=2, batch_size=1, threads=1, least_frames=2),
         passes=folder / "passes",
     )
     render_shot(folder / "passes", folder / "g.safetensors", folder / "frames")
@@ -83,7 +83,7 @@ def test_a_movie_without_plate_shows_the_bare_squares(folder):
 
 def test_training_again_with_nothing_changed_is_no_work(folder):
     stamp = (folder / "g.safetensors").stat().st_mtime_ns
-    options = train_options(steps=2, batch_size=1, threads=1, least_frames=2)
+    options = train_options(preset="fast", steps=2, batch_size=1, threads=1, least_frames=2)
     train_generator(folder / "clip.take", folder / "plate", folder / "g.safetensors", options=options)
     assert (folder / "g.safetensors").stat().st_mtime_ns == stamp
 

@@ -3,16 +3,18 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
+from dvp_core.cli import train as command
 from dvp_core.cli.main import run
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.take import read_take, write_take
-from dvp_core.generator import load_generator, synthesise, work_folder
+from dvp_core.generator import Preset, Switch, default_preset, load_generator, synthesise, work_folder
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.train import (
     TrainingInputs,
@@ -137,3 +139,19 @@ def test_the_command_line_names_takes_clips_and_an_earlier_generator(monkeypatch
     assert called["further"] == [(Path("b.take"), Path("b.mp4"))]
     assert called["start_from"] == Path("earlier.safetensors")
     assert (called["options"].watch, called["options"].patience_checks) == ("blocks", 7)
+    assert called["options"].preset == default_preset()
+    assert run([*words.split(), "--preset", "best", "--without", "change", "--without", "averaging"]) == 0
+    assert (called["options"].preset, called["options"].without) == ("best", ("change", "averaging"))
+
+
+def test_the_command_line_knows_every_preset_and_every_part():
+    hints = get_type_hints(command.train)
+    assert set(get_args(hints["preset"])) == {"auto", *get_args(Preset)}
+    assert set(get_args(command.Part)) == set(get_args(Switch))
+
+
+def test_a_preset_without_that_part_is_refused_in_one_sentence(filmed, tmp_path, capsys):
+    words = ["train", str(filmed[0][0]), "--clip", str(filmed[0][1]), "-o", str(tmp_path / "g.safetensors")]
+    assert run([*words, "--preset", "fast", "--without", "change"]) != 0
+    assert "'change' is no part of preset 'fast'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
