@@ -6,6 +6,8 @@ colour pass lacks at every surface point saves the first minute of its training.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import FastNetwork
 from dvp_core.generator.networks.fast import RESERVE, pixel_grid
 from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
-from dvp_core.generator.networks.neural_texture import lookup
+from dvp_core.generator.networks.neural_texture import from_the_side, lookup
 
 _MOST_FRAMES = 48
 _SMALLEST = 1e-8
@@ -34,8 +36,14 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
         rest = head_frame_of(images, most_typical)
         network.rest().linear.copy_(rest.linear)
         network.rest().offset.copy_(rest.offset)
-        for plane, axes in ((network.skin, (0, 1)), (network.texture.front, (0, 1)), (network.texture.side, (2, 1))):
-            plane[0, :3] = mean_details(images, indices, axes, plane.shape[-1])
+        for index in indices:
+            network.depth.measure(_surface(images, index)[0])
+        for plane, places_of in (
+            (network.skin, network.depth.places),
+            (network.texture.front, network.depth.places),
+            (network.texture.side, from_the_side),
+        ):
+            plane[0, :3] = mean_details(images, indices, places_of, rows=plane.shape[2], columns=plane.shape[3])
 
 
 def head_frame_of(images: TrainingImages, index: int) -> HeadFrame:
@@ -52,28 +60,37 @@ def with_reserve(images: TrainingImages, index: int) -> Tensor:
     return lookup(plate, pixel_grid(plate.shape[-1], _CPU) / RESERVE)
 
 
-def mean_details(images: TrainingImages, indices: np.ndarray, axes: tuple[int, int], size: int) -> Tensor:
-    """Mean difference (3, size, size) of plate and colour pass at the surface points in each texel; 0 where none falls.
+def mean_details(
+    images: TrainingImages, indices: np.ndarray, places_of: Callable[[Tensor], Tensor], *, rows: int, columns: int
+) -> Tensor:
+    """Mean difference (3, rows, columns) of plate and colour pass at the surface points in each texel; 0 where none is.
 
-    It is shrunk where it varies more than it is worth, as at the lips, which share their texels with teeth behind.
+    It is shrunk where it varies more than it is worth.
 
     Args:
         images: The training frames.
         indices: Which of them to average.
-        axes: Which two coordinates of the correspondence are the texture's column and row.
-        size: Side of the texture.
+        places_of: Gives the places (1, 1, N, 2) in the texture of correspondences (1, 3, 1, N).
+        rows: Of the texture.
+        columns: Of the texture.
     """
-    total, total_square = torch.zeros(2, 3, size * size)
-    count = torch.zeros(size * size)
+    total, total_square = torch.zeros(2, 3, rows * columns)
+    count = torch.zeros(rows * columns)
     for index in indices:
-        window, plate = images.batch(np.array([index]), _CPU)
-        places = window.current[0, 3:6].flatten(1)
-        seen = places.amax(0) > -1
-        column, row = (((places[axis, seen] + 1) * (size / 2)).long().clamp(0, size - 1) for axis in axes)
-        texel = row * size + column
-        details = (plate[0] - window.current[0, :3]).flatten(1)[:, seen]
+        correspondences, details = _surface(images, index)
+        x, y = places_of(correspondences[None, :, None])[0, 0].unbind(-1)
+        column, row = ((x + 1) * (columns / 2)).long(), ((y + 1) * (rows / 2)).long()
+        texel = row.clamp(0, rows - 1) * columns + column.clamp(0, columns - 1)
         total.index_add_(1, texel, details)
         total_square.index_add_(1, texel, details**2)
         count.index_add_(0, texel, torch.ones(len(texel)))
     mean, mean_square = total / count.clamp(min=1), total_square / count.clamp(min=1)
-    return (mean * mean**2 / mean_square.clamp(min=_SMALLEST)).reshape(3, size, size)
+    return (mean * mean**2 / mean_square.clamp(min=_SMALLEST)).reshape(3, rows, columns)
+
+
+def _surface(images: TrainingImages, index: int) -> tuple[Tensor, Tensor]:
+    """Correspondences (3, N) of the surface points that a training frame shows, and what its plate is more (3, N)."""
+    window, plate = images.batch(np.array([index]), _CPU)
+    current = window.current[0].flatten(1)
+    is_seen = current[3:6].amax(0) > -1
+    return current[3:6, is_seen], (plate[0].flatten(1) - current[:3])[:, is_seen]

@@ -9,6 +9,7 @@ from dvp_core.generator.networks import (
     build_network,
     config_of_preset,
 )
+from dvp_core.generator.networks.depth_layers import DepthLayers
 from dvp_core.generator.networks.dvp2018 import down_channels
 from dvp_core.generator.networks.fast import pixel_grid
 from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame, solved
@@ -103,6 +104,22 @@ def test_lookup_returns_texel_values_at_texel_centres():
     rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(4.0), indexing="ij")
     places = torch.stack([(columns + 0.5) / 2 - 1, (rows + 0.5) / 1.5 - 1], dim=-1)[None]
     torch.testing.assert_close(lookup(image, places), image)
+
+
+def test_what_lies_behind_a_surface_has_a_storey_of_its_own():
+    layers = DepthLayers(32)
+    line = torch.linspace(-1, 1, 200)
+    x, y = (axis.flatten() for axis in torch.meshgrid(line, line, indexing="xy"))
+    lips, teeth = torch.stack([x, y, 0.6 + 0.2 * x]), torch.stack([x, y, 0.4 + 0.2 * x])
+    unmeasured = layers.places(teeth[None, :, None])
+    assert (unmeasured[..., 1] <= 0).all()
+    layers.measure(teeth)
+    layers.measure(lips)
+    in_front, behind = (layers.places(points[None, :, None])[0, 0] for points in (lips, teeth))
+    assert (in_front[:, 1] <= 0).all()
+    assert (behind[:, 1] >= 0).all()
+    torch.testing.assert_close(in_front, torch.stack([x, (y - 1) / 2], dim=-1))
+    torch.testing.assert_close(behind, torch.stack([x, (y + 1) / 2], dim=-1))
 
 
 def affine_picture(linear, offset, size=96):

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
+from dvp_core.generator.networks.depth_layers import STOREYS, DepthLayers
 from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
-from dvp_core.generator.networks.neural_texture import NeuralTexture, lookup
+from dvp_core.generator.networks.neural_texture import NeuralTexture, from_the_side, lookup
 from dvp_core.generator.networks.window import Window
 
 LAYERS = 4
@@ -127,8 +128,9 @@ class FastNetwork(nn.Module):
         self.register_buffer("rest_linear", torch.eye(2)[None])
         self.register_buffer("rest_offset", torch.zeros(1, 2))
         self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
-        self.skin = nn.Parameter(torch.zeros(1, 3, config.skin_size, config.skin_size))
-        self.texture = NeuralTexture(config.texture_channels, config.texture_size)
+        self.depth = DepthLayers(config.skin_size)
+        self.skin = nn.Parameter(torch.zeros(1, 3, STOREYS * config.skin_size, config.skin_size))
+        self.texture = NeuralTexture(config.texture_channels, config.texture_size, storeys=STOREYS)
         self.to_half = nn.Conv2d(CHANNELS_PER_FRAME, half_width, 2, 2)
         self.to_quarter = nn.Conv2d(half_width + 2 * config.texture_channels, config.width, 4, 2, 1)
         self.trunk = Trunk(config)
@@ -155,14 +157,16 @@ class FastNetwork(nn.Module):
         """RGB (batch, 3, height, width) of the window's current frame."""
         current = window.current
         mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
-        features = self.texture(current[:, 3:6, ::2, ::2], mask[:, :, ::2, ::2])
+        correspondence = current[:, 3:6].float()
+        on_skin, from_side = self.depth.places(correspondence), from_the_side(correspondence[..., ::2, ::2])
+        features = self.texture(on_skin[:, ::2, ::2], from_side, mask[..., ::2, ::2])
         half = self.to_half(current)
         at_half = torch.cat([functional.silu(half), _channels_last(features.to(half.dtype))], dim=1)
         places = self._places_on_head(current, mask)
         moving = lookup(self.around_head, places[:, 1::4, 1::4])
         at_quarter = self.trunk(self.to_quarter(at_half) + _channels_last(moving.to(half.dtype)), window.history)
         painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
-        surface = current[:, :3] + lookup(self.skin, current[:, 3:5].movedim(1, -1))
+        surface = current[:, :3] + lookup(self.skin, on_skin)
         known = (self.background, self._bent(at_quarter, places), surface, painted[:, :3])
         weights = self._weights(painted[:, 3:], mask)
         image = known[0] * weights[:, :1]
