@@ -111,6 +111,22 @@ def vertex_positions(mesh: bpy.types.Mesh) -> np.ndarray:
     return positions.reshape(-1, 3)
 
 
+def color_bone(bone: bpy.types.PoseBone, palette: str) -> None:
+    """Give a bone a colour of the theme; versions that colour groups of bones only (3.4) show it plain."""
+    if hasattr(bone, "color"):
+        bone.color.palette = palette
+
+
+def collect_bones(armature: Any, members: dict[str, list[str]]) -> None:
+    """Make bone collections, by name with the bones' names; versions without them (3.4) show all bones alike."""
+    if not hasattr(armature, "collections"):
+        return
+    for name, bone_names in members.items():
+        collection = armature.collections.get(name) or armature.collections.new(name)
+        for bone_name in bone_names:
+            collection.assign(armature.bones[bone_name])
+
+
 def is_online_allowed() -> bool:
     """Say whether the user lets Blender use the network; versions without the switch always do."""
     return bool(getattr(bpy.app, "online_access", True))

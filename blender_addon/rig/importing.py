@@ -15,6 +15,7 @@ from .animation import add_tracked_layer
 from .armature import bind, make_armature_object
 from .camera import find_plate, make_camera_object, put_plate_behind
 from .channels import check_key_limits, expression_channels, rig_channels, set_key_limits
+from .controls import add_controls
 from .memory import face_of, remember_take
 from .mesh import make_face_object
 from .scene_setup import set_up_scene
@@ -47,6 +48,7 @@ def import_take(
     face_model_path: Path | str | None = None,
     is_packed: bool = True,
     is_scene_set_up: bool = True,
+    has_controls: bool = True,
 ) -> ImportedTake:
     """Build the rig of a take in the current scene and return what was made.
 
@@ -57,6 +59,8 @@ def import_take(
         face_model_path: The `*.face.npz`, for takes whose model's licence keeps the face out of them.
         is_packed: Whether the take's bytes are packed into the .blend, so that it renders anywhere.
         is_scene_set_up: Whether the scene gets the clip's frame rate, range and size, and the camera.
+        has_controls: Whether the rig gets the controls by which the face is posed.
+        has_controls: Whether the face gets the bones by which it is posed.
 
     Raises:
         DataError: Not a take, a damaged one, one without its face, or a plate that is not there.
@@ -82,6 +86,8 @@ def import_take(
     rig.dvp_rig.camera = camera
     rig.dvp_rig.face_model_path = "" if face_model_path is None else str(face_model_path)
     _add_performance(rig, face_object, take)
+    if has_controls:
+        add_controls(rig, face, view_layer=context.view_layer)
     if plate is not None:
         put_plate_behind(camera, plate, take.clip)
     if is_scene_set_up:

@@ -28,3 +28,8 @@ def eye_rotation(side: int) -> str:
 def expression_value(name: str) -> str:
     """Return the data path of a shape key's value, from its Key data-block."""
     return f'key_blocks["{name}"].value'
+
+
+def added_key(name: str) -> str:
+    """Return the name of the shape key that holds what the controls add to an expression."""
+    return f"+{name}"

@@ -9,6 +9,7 @@ evaluated mesh, to float32.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -24,6 +25,7 @@ from dvp_core.maths.rotations import quaternion_wxyz_from_matrix
 
 from .. import compat
 from . import names
+from .control_bones import own_bone_names
 
 _UNMOVED = 1e-6
 
@@ -126,7 +128,13 @@ def _expression(face: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgra
         raise DataError(
             f"has lost the shape key '{missing[0]}'", where=f"object '{face.name}'", remedy="Import the take again"
         )
-    return np.array([0.0 if keys[name].mute else keys[name].value for name in take.expression_names], np.float32)
+    return np.array([_shown(keys, name) for name in take.expression_names], np.float32)
+
+
+def _shown(keys: Any, name: str) -> float:
+    """Return a shape's value and what controls add to it; controls at rest add 0, which changes no bit."""
+    blocks = [keys[name]] + [keys[added] for added in (names.added_key(name),) if added in keys]
+    return sum(0.0 if block.mute else block.value for block in blocks)
 
 
 def _gaze(rig_evaluated: bpy.types.Object) -> np.ndarray:
@@ -187,7 +195,7 @@ def _other_deformation(
     rig: bpy.types.Object, face: bpy.types.Object, face_evaluated: bpy.types.Object, take: Take
 ) -> str | None:
     """Return what else than the take's own controls shapes the mesh, or None."""
-    known = {names.BASIS_KEY, *take.expression_names}
+    known = {names.BASIS_KEY, *take.expression_names, *(names.added_key(name) for name in take.expression_names)}
     for key in face.data.shape_keys.key_blocks:
         if key.name not in known and not key.mute:
             return f"Shape key '{key.name}' is not the take's"
@@ -195,7 +203,7 @@ def _other_deformation(
         is_own = modifier.type == "ARMATURE" and modifier.object == rig
         if not is_own and modifier.show_render:
             return f"Modifier '{modifier.name}' deforms the face"
-    if len(rig.pose.bones) != 1 + len(names.EYE_BONES):
+    if not own_bone_names().issuperset(rig.pose.bones.keys()):
         return "The rig has further bones"
     if np.abs(np.array(face_evaluated.matrix_world) - np.array(face_evaluated.parent.matrix_world)).max() > _UNMOVED:
         return "The face was moved against its rig"
