@@ -117,14 +117,21 @@ def color_bone(bone: bpy.types.PoseBone, palette: str) -> None:
         bone.color.palette = palette
 
 
-def collect_bones(armature: Any, members: dict[str, list[str]]) -> None:
-    """Make bone collections, by name with the bones' names; versions without them (3.4) show all bones alike."""
+def collect_bones(armature: Any, members: dict[str, list[str]], *, hidden: str) -> None:
+    """Make bone collections, by name with the bones' names; versions without them (3.4) show all bones alike.
+
+    Args:
+        armature: The armature's data-block.
+        members: Names of bones by name of collection.
+        hidden: The collection that is not shown.
+    """
     if not hasattr(armature, "collections"):
         return
     for name, bone_names in members.items():
         collection = armature.collections.get(name) or armature.collections.new(name)
         for bone_name in bone_names:
             collection.assign(armature.bones[bone_name])
+        collection.is_visible = name != hidden
 
 
 def is_online_allowed() -> bool:

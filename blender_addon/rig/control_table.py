@@ -15,7 +15,7 @@ from typing import Literal
 from dvp_core.face.expression_names import SPLIT_NAMES, mirrored_name
 
 Axis = Literal["x", "y", "z", "turn_x"]  # the first three in metres, the last in radians (opens a jaw where positive)
-Widget = Literal["dot", "cross", "bar", "arc", "square", "slider", "ring", "frame"]
+Widget = Literal["dot", "cross", "bar", "arc", "square", "slider", "ring", "frame", "neck", "aim"]
 
 LEFT, RIGHT = ".L", ".R"
 BOARD = "board"

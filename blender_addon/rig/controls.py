@@ -43,7 +43,7 @@ def add_controls(rig: bpy.types.Object, face: FaceModel, *, view_layer: bpy.type
     face_object = face_object_of(rig)
     shapes = [name for name in face.expression_names if is_named(name)]
     controls = controls_for(shapes)
-    add_control_bones(rig, face, controls, view_layer=view_layer)
+    add_control_bones(rig, face_object, face, controls, view_layer=view_layer)
     _add_shape_properties(rig, shapes)
     _add_second_keys(face_object, shapes)
     # Properties made by scripts reach the evaluated rig only after a tag; a driver that was once evaluated without

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 HEAD_BONE = "head"
 EYE_BONES = ("eye.L", "eye.R")
+NECK_BONE = "neck"
+SKULL_BONE = "skull"
+AIM_BONE = "aim"
+AIM_BONES = ("aim.L", "aim.R")
+AIM_CONSTRAINT = "Aim"
 TRACKED_TRACK = "Tracked"
 ANIMATOR_ACTION = "Animator"
 ARMATURE_MODIFIER = "Rig"

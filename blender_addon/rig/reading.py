@@ -26,6 +26,7 @@ from dvp_core.maths.rotations import quaternion_wxyz_from_matrix
 from .. import compat
 from . import names
 from .control_bones import own_bone_names
+from .neck_and_aim import is_neck_at_rest
 
 _UNMOVED = 1e-6
 
@@ -164,16 +165,20 @@ def _head_pose(
     rig: bpy.types.Object, rig_evaluated: bpy.types.Object, depsgraph: bpy.types.Depsgraph, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return quaternion and translation of `T_camera_head`, float32."""
-    head = rig_evaluated.pose.bones[names.HEAD_BONE]
+    bones = rig_evaluated.pose.bones
+    head = bones[names.HEAD_BONE]
     camera_from_rig = _opengl_camera_from_world(rig, depsgraph) @ np.array(rig_evaluated.matrix_world)
     expected = np.eye(4)
     expected[:3, :3] = BLENDER_WORLD_FROM_OPENGL_CAMERA.T
     is_at_camera = np.abs(camera_from_rig - expected).max() < _UNMOVED
-    if is_at_camera and _is_free(head) and head.parent is None and head.rotation_mode == "QUATERNION":
+    is_free = is_at_camera and _is_free(head) and head.parent is None and head.rotation_mode == "QUATERNION"
+    if is_free and is_neck_at_rest(rig_evaluated):
         rotation = np.array(head.rotation_quaternion, np.float32)
         return take_pose_from_opengl_pose(rotation, np.array(head.location, np.float32))
-    notes.append("The head is constrained, or was moved against the camera: its evaluated matrix is used")
-    matrix = camera_from_rig @ np.array(head.matrix)
+    if not is_free:
+        notes.append("The head is constrained, or was moved against the camera: its evaluated matrix is used")
+    carrier = bones[names.SKULL_BONE] if names.SKULL_BONE in bones else head
+    matrix = camera_from_rig @ np.array(carrier.matrix)
     rotation, translation = take_pose_from_opengl_pose(
         quaternion_wxyz_from_matrix(_without_scale(matrix[:3, :3])), matrix[:3, 3]
     )

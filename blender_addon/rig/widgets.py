@@ -66,4 +66,6 @@ _OUTLINES: dict[Widget, tuple[np.ndarray, list[tuple[int, int]]]] = {
     "square": _closed(_rectangle(1.0, 1.0)),
     "slider": _closed(_rectangle(1.0, 0.35)),
     "frame": _closed(_rectangle(1.0, 1.0)),
+    "neck": _closed(_circle()[:, [0]] * [1.0, 0.0, 0.0] + _circle()[:, [1]] * [0.0, 0.0, 1.0]),
+    "aim": _closed(_circle() * [1.0, 0.4]),
 }

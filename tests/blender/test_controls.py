@@ -18,7 +18,9 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.take import with_compact_face, write_take
 from dvp_core.face import built_in_face
 from dvp_core.face.expression_names import ARKIT_52, mirrored_name
-from dvp_core.maths.frames import HEAD_FROM_BLENDER_HEAD
+from dvp_core.face.posing import pose_vertices
+from dvp_core.maths.frames import BLENDER_WORLD_FROM_CAMERA, HEAD_FROM_BLENDER_HEAD
+from dvp_core.maths.rotations import angle_between_deg, matrix_from_quaternion_wxyz, rotation_from_yaw_pitch_roll
 from dvp_core.passes.render import render_passes
 
 CHANNELS = {"x": ("location", 0), "y": ("location", 1), "z": ("location", 2), "turn_x": ("rotation_euler", 0)}
@@ -276,12 +278,16 @@ def test_drivers_need_no_python(still):
 def test_controls_are_sorted_coloured_and_drawn(still):
     collections = still.rig.data.collections
     assert {bone.name for bone in collections["Left"].bones} >= {"brow.L", "eye.L", "mouth.corner.L"}
+    assert not collections["Mechanism"].is_visible
     assert {other_side(bone.name) for bone in collections["Left"].bones} == {
         bone.name for bone in collections["Right"].bones
     }
     palettes = {name: still.rig.pose.bones[name].color.palette for name in ("brow.L", "brow.R", "jaw")}
     assert len(set(palettes.values())) == 3
     for bone in still.rig.pose.bones:
+        assert sum(bone.name in collection.bones for collection in collections) == 1
+        if bone.name == "skull":
+            continue
         assert bone.custom_shape is not None, bone.name
         assert len(bone.custom_shape.data.edges) > 2
 
@@ -294,3 +300,96 @@ def test_a_rig_without_controls_gets_them_later(context, take_file):
     assert shown(imported)["jawOpen"] == 0
     with pytest.raises(DataError, match="controls already"):
         add_controls(imported.rig, take.face, view_layer=context.view_layer)
+
+
+def test_the_neck_turns_the_face_about_its_own_base(still):
+    rig, scene = still.rig, bpy.context.scene
+    neck = rig.data.bones["neck"].head_local
+    base = np.array(neck) @ HEAD_FROM_BLENDER_HEAD.T
+    before = pose_of(still)
+    rig.pose.bones["neck"].rotation_euler = (0.0, np.radians(25), 0.0)
+    after = pose_of(still)
+    assert after.notes == ()
+    turn = rotation_from_yaw_pitch_roll(np.radians(25), 0.0, 0.0)
+    rotation = matrix_from_quaternion_wxyz(before.head_rotation_wxyz) @ turn
+    assert angle_between_deg(matrix_from_quaternion_wxyz(after.head_rotation_wxyz), rotation) < 1e-3
+    place = [
+        matrix_from_quaternion_wxyz(pose.head_rotation_wxyz) @ base + pose.head_translation_m
+        for pose in (before, after)
+    ]
+    np.testing.assert_allclose(place[1], place[0], atol=1e-6)
+    # The mesh that Blender shows is the one that the passes draw.
+    take = replace(
+        still.take,
+        **{
+            name: np.repeat(getattr(after, name)[None], 2, axis=0)
+            for name in ("head_rotation_wxyz", "head_translation_m", "expression", "gaze_rad")
+        },
+    )
+    mesh = still.face.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    positions = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", positions)
+    np.testing.assert_allclose(
+        positions.reshape(-1, 3), pose_vertices(take, 0) @ BLENDER_WORLD_FROM_CAMERA.T, atol=1e-5
+    )
+    rig.pose.bones["neck"].rotation_euler = (0.0, 0.0, 0.0)
+    assert pose_of(still).head_rotation_wxyz.tobytes() == before.head_rotation_wxyz.tobytes()
+    assert scene.frame_current == 1001
+
+
+def pose_of(imported):
+    bpy.context.view_layer.update()
+    return read_pose(imported.rig, imported.take, bpy.context.evaluated_depsgraph_get())
+
+
+def looks_at(imported, point_world):
+    """The gaze (2, 2) of eyes that look at a point of the scene."""
+    found = []
+    for name in names.EYE_BONES:
+        bone = imported.rig.pose.bones[name]
+        parent = bone.parent.matrix.to_3x3() @ bone.parent.bone.matrix_local.to_3x3().inverted()
+        direction = bone.bone.matrix_local.to_3x3().inverted() @ parent.inverted() @ (point_world - bone.head)
+        direction.normalize()
+        found.append((np.arctan2(-direction.x, direction.y), np.arcsin(direction.z)))
+    return np.array(found)
+
+
+def test_eyes_look_at_the_aim_as_far_as_its_influence_says(still):
+    rig = still.rig
+    tracked = pose_of(still).gaze_rad
+    aim = rig.pose.bones["aim"]
+    aim.location = (0.1, 0.05, 0.0)
+    assert pose_of(still).gaze_rad.tobytes() == tracked.tobytes()
+    aim["influence"] = 1.0
+    rig.update_tag()
+    gaze = pose_of(still).gaze_rad
+    for side, name in enumerate(names.AIM_BONES):
+        expected = looks_at(still, rig.pose.bones[name].head)[side]
+        np.testing.assert_allclose(gaze[side], expected, atol=1e-5)
+    assert (gaze[:, 0] > 0.1).all(), "an aim moved to the subject's left draws the eyes to the subject's left"
+    assert (gaze[:, 1] > 0.05).all()
+    rig.pose.bones["aim.R"]["influence"] = 0.0
+    rig.update_tag()
+    one = pose_of(still).gaze_rad
+    np.testing.assert_array_equal(one[0], gaze[0])
+    np.testing.assert_array_equal(one[1], tracked[1])
+    rig.pose.bones["aim.R"]["influence"] = 1.0
+    aim["influence"] = 0.5
+    rig.update_tag()
+    half = pose_of(still).gaze_rad
+    assert (np.abs(half - (gaze + tracked) / 2) < 0.03).all()
+
+
+def test_an_aim_can_stay_in_the_scene_while_the_head_moves(context, take_file):
+    path, _ = take_file
+    imported = import_take(path, context=context)
+    rig = imported.rig
+
+    def aim_at(frame):
+        context.scene.frame_set(frame)
+        return np.array(rig.pose.bones["aim"].head)
+
+    assert np.abs(aim_at(1001) - aim_at(1004)).max() > 1e-3
+    rig.pose.bones["aim"]["follow_head"] = 0.0
+    rig.update_tag()
+    np.testing.assert_array_equal(aim_at(1001), aim_at(1004))
