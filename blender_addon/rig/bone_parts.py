@@ -17,17 +17,20 @@ from .mesh import blender_positions
 from .widgets import widget_object
 
 _BONE_LENGTH_M = 0.01
+BOARD_WIDTH_M = 0.12
 _WIDTH_M: dict[Widget, float] = {
-    "dot": 0.008,
-    "ring": 0.045,
+    "dot": 0.007,
     "cross": 0.014,
-    "bar": 0.02,
-    "arc": 0.026,
-    "square": 0.012,
-    "slider": 0.016,
-    "frame": 0.13,
+    "bar": 0.012,
+    "arc": 0.028,
+    "cup": 0.028,
+    "mouth": 0.075,
+    "head": 0.34,
     "neck": 0.14,
     "aim": 0.12,
+    "slider": 0.016,
+    "board": BOARD_WIDTH_M,
+    "square": 0.012,
 }
 
 

@@ -10,13 +10,13 @@ from dvp_core.data.face_model import FaceModel
 
 from .. import compat
 from . import names
-from .bone_parts import ControlBone, add_edit_bone, draw, limit, lock
+from .bone_parts import BOARD_WIDTH_M, ControlBone, add_edit_bone, draw, limit, lock
 from .control_table import BOARD, LEFT, RIGHT, SHAPE_BONES, Control, all_controls
 from .neck_and_aim import aim_bones, hang_on_skull, neck_bones, set_up_aim, set_up_neck
 from .places import control_places
+from .widgets import BOARD_SLOTS
 
-_BOARD_COLUMNS = 4
-_CELL_M = (0.03, 0.06)
+_SHAPES_APART_M = 0.03
 _SHAPES_BELOW_M = 0.075
 _PALETTES = {LEFT: "THEME04", RIGHT: "THEME01", "": "THEME09"}  # blue, red, yellow
 _SIDE_NAMES = {LEFT: "Left", RIGHT: "Right", "": "Middle"}
@@ -77,25 +77,29 @@ def _face_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) ->
 
 def _board_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) -> list[ControlBone]:
     """Return the board, its sliders in rows, and below them the bones that carry the shapes' own sliders."""
-    corner = places[BOARD]
-    middle = corner + np.array([0.5 * _BOARD_COLUMNS * _CELL_M[0], 0.0, 0.0])
-    bones = [ControlBone(BOARD, middle, names.HEAD_BONE, "frame")]
-    for number, control in enumerate(control for control in controls if control.place == BOARD):
-        row, column = divmod(number, _BOARD_COLUMNS)
-        cell = np.array([(column + 0.5) * _CELL_M[0], (0.5 - row) * _CELL_M[1], 0.0])
-        bones.append(ControlBone(control.name, corner + cell, BOARD, control.widget))
-    for name, x in zip(SHAPE_BONES, (0.0, _CELL_M[0], -_CELL_M[0]), strict=True):
+    middle = places[BOARD]
+    bones = [ControlBone(BOARD, middle, names.HEAD_BONE, "board")]
+    # Right before left: the board is seen from the front, where the subject's right is on the left.
+    sliders = sorted((control for control in controls if control.place == BOARD), key=_board_order)
+    for control, (x, y) in zip(sliders, BOARD_SLOTS, strict=False):
+        place = middle + BOARD_WIDTH_M * np.array([x, y, 0.0])
+        bones.append(ControlBone(control.name, place, BOARD, control.widget))
+    for name, x in zip(SHAPE_BONES, (0.0, _SHAPES_APART_M, -_SHAPES_APART_M), strict=True):
         place = middle + np.array([x, -_SHAPES_BELOW_M, 0.0])
         bones.append(ControlBone(name, place, BOARD, "square"))
     return bones
 
 
+def _board_order(control: Control) -> int:
+    return 2 * control.name.endswith(LEFT) + control.name.endswith(RIGHT)
+
+
 def _draw_head_and_eyes(rig: bpy.types.Object) -> None:
-    draw(rig.pose.bones[names.HEAD_BONE], "ring", np.zeros(3), scale=0.4)
+    draw(rig.pose.bones[names.HEAD_BONE], "head", np.zeros(3))
     for name in names.EYE_BONES:
         # An eye bone's Y axis points out of the face, so its outline is put upright.
         eye = rig.pose.bones[name]
-        draw(eye, "dot", np.array([0.0, 0.03, 0.0]), scale=0.02)
+        draw(eye, "dot", np.array([0.0, 0.03, 0.0]), scale=0.014)
         eye.custom_shape_rotation_euler = (np.pi / 2, 0.0, 0.0)
 
 

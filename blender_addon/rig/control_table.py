@@ -15,7 +15,9 @@ from typing import Literal
 from dvp_core.face.expression_names import SPLIT_NAMES, mirrored_name
 
 Axis = Literal["x", "y", "z", "turn_x"]  # the first three in metres, the last in radians (opens a jaw where positive)
-Widget = Literal["dot", "cross", "bar", "arc", "square", "slider", "ring", "frame", "neck", "aim"]
+Widget = Literal[
+    "dot", "cross", "bar", "arc", "cup", "mouth", "head", "neck", "aim", "slider", "board", "square"
+]  # outlines, see `widgets`
 
 LEFT, RIGHT = ".L", ".R"
 BOARD = "board"
@@ -62,7 +64,7 @@ _LEFT_CONTROLS = (
     Control("brow.L", "brow", "bar", (Pull("browOuterUpLeft", "y", 0.015), Pull("browDownLeft", "y", -0.012))),
     Control("brow.inner.L", "brow_inner", "dot", (Pull("browInnerUpLeft", "y", 0.015),)),
     Control("lid.L", "lid_upper", "arc", (Pull("eyeBlinkLeft", "y", -0.011), Pull("eyeWideLeft", "y", 0.006))),
-    Control("lid.lower.L", "lid_lower", "bar", (Pull("eyeSquintLeft", "y", 0.006),)),
+    Control("lid.lower.L", "lid_lower", "cup", (Pull("eyeSquintLeft", "y", 0.006),)),
     Control(
         "lid.follow.L",
         "eye_outer",
@@ -98,7 +100,7 @@ _MIDDLE_CONTROLS = (
     Control(
         "jaw",
         "jaw_hinge",
-        "arc",
+        "cup",
         (
             Pull("jawOpen", "turn_x", 0.35),
             Pull("jawLeft", "x", 0.01),
@@ -110,12 +112,12 @@ _MIDDLE_CONTROLS = (
     Control(
         "mouth",
         "mouth_middle",
-        "ring",
+        "mouth",
         (Pull("mouthLeft", "x", 0.015), Pull("mouthRight", "x", -0.015), Pull("mouthPucker", "z", 0.015)),
         offset_m=(0.0, 0.0, 0.02),
     ),
-    Control("lip.upper", "lip_upper", "dot", (Pull("mouthShrugUpper", "y", 0.01),)),
-    Control("lip.lower", "lip_lower", "dot", (Pull("mouthShrugLower", "y", 0.01),)),
+    Control("lip.upper", "lip_upper", "bar", (Pull("mouthShrugUpper", "y", 0.01),)),
+    Control("lip.lower", "lip_lower", "bar", (Pull("mouthShrugLower", "y", 0.01),)),
     *(
         Control(f"board.{shape}", BOARD, "slider", (Pull(shape, "y", _BOARD_REACH_M),))
         for shape in ("mouthClose", "mouthFunnel", "mouthRollUpper", "mouthRollLower", "cheekPuff", "tongueOut")

@@ -21,8 +21,8 @@ _SIDE_PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
     "cheek": ((45, 36), (54, 48)),
     "nose_wing": ((35, 31),),
     "mouth_corner": ((54, 48),),
-    "lip_upper_side": ((52, 50),),
-    "lip_lower_side": ((56, 58),),
+    "lip_upper_side": ((52, 50), (53, 49)),
+    "lip_lower_side": ((56, 58), (55, 59)),
 }
 _MIDDLE_PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
     "brow_middle": ((22, 21),),
@@ -33,13 +33,13 @@ _MIDDLE_PAIRS: dict[str, tuple[tuple[int, int], ...]] = {
     "chin": ((8, 8),),
 }
 _CHEEK_FORWARD_M = 0.01  # the middle between eye and mouth lies inside the cheek
-_BOARD_GAP_M = 0.05
+_BOARD_BESIDE_M = 0.11
 
 
 def control_places(face: FaceModel) -> dict[str, np.ndarray]:
     """Return places (3,) in head space; those of a side are the left one's, the right one has the other sign of x.
 
-    `board` is the middle of the face board's edge that is nearer to the face, on the subject's left.
+    `board` is the middle of the face board, which stands beside the head on the subject's left.
     """
     points = landmarks_68(face, face.vertices)
     places = {name: _left_mean(points, pairs) for name, pairs in _SIDE_PAIRS.items()}
@@ -47,7 +47,7 @@ def control_places(face: FaceModel) -> dict[str, np.ndarray]:
         places[name] = _left_mean(points, pairs) * [0.0, 1.0, 1.0]
     places["cheek"] = places["cheek"] + np.array([0.0, 0.0, _CHEEK_FORWARD_M])
     half_width = float(np.abs(face.vertices[:, 0]).max())
-    places["board"] = np.array([half_width + _BOARD_GAP_M, places["mouth_middle"][1], places["chin"][2]])
+    places["board"] = np.array([half_width + _BOARD_BESIDE_M, places["mouth_middle"][1], places["chin"][2]])
     return places
 
 

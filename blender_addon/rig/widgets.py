@@ -13,6 +13,9 @@ from .control_table import Widget
 
 _PREFIX = "Portrait widget "
 _ROUND = 24
+# Middles of the board's slots and their length, in widths of the board; by rows from above, as seen from the front.
+BOARD_SLOTS = tuple((0.25 * column - 0.375, 0.25 - 0.5 * row) for row in range(2) for column in range(4))
+BOARD_SLOT_LENGTH = 1 / 3
 
 
 def widget_object(widget: Widget) -> bpy.types.Object:
@@ -57,15 +60,26 @@ def _four_arrows() -> np.ndarray:
     return np.concatenate([quarter @ turn.T for turn in turns])
 
 
+def _slots() -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """The board: its edge, and a line along which each slider moves."""
+    corners, edges = _closed(_rectangle(1.0, 1.0))
+    half = BOARD_SLOT_LENGTH / 2
+    lines = [(x, y + end) for x, y in BOARD_SLOTS for end in (-half, half)]
+    edges += [(4 + 2 * number, 5 + 2 * number) for number in range(len(BOARD_SLOTS))]
+    return np.concatenate([corners, np.array(lines)]), edges
+
+
 _OUTLINES: dict[Widget, tuple[np.ndarray, list[tuple[int, int]]]] = {
     "dot": _closed(_circle()),
-    "ring": _closed(_circle() * [1.0, 0.6]),
+    "head": _closed(_circle() * [0.8, 1.0]),
+    "mouth": _closed(_circle() * [1.0, 0.6]),
+    "aim": _closed(_circle() * [1.0, 0.4]),
+    "neck": _closed(_circle() @ np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])),
     "cross": _closed(_four_arrows()),
     "bar": _closed(_rectangle(1.0, 0.3)),
     "arc": _open(_arc(20, 160)),
+    "cup": _open(_arc(200, 340)),
     "square": _closed(_rectangle(1.0, 1.0)),
     "slider": _closed(_rectangle(1.0, 0.35)),
-    "frame": _closed(_rectangle(1.0, 1.0)),
-    "neck": _closed(_circle()[:, [0]] * [1.0, 0.0, 0.0] + _circle()[:, [1]] * [0.0, 0.0, 1.0]),
-    "aim": _closed(_circle() * [1.0, 0.4]),
+    "board": _slots(),
 }
