@@ -10,7 +10,7 @@ import bpy
 from . import preferences, properties
 from .job_watcher import stop_watching
 from .passes import engine
-from .ui import export_operators, import_operators, panels, smoothing_operators, submit_operators
+from .ui import control_panels, export_operators, import_operators, panels, smoothing_operators, submit_operators
 
 CLASSES = (
     *properties.CLASSES,
@@ -20,6 +20,7 @@ CLASSES = (
     *export_operators.CLASSES,
     *submit_operators.CLASSES,
     *panels.CLASSES,
+    *control_panels.CLASSES,
     *engine.CLASSES,
 )
 _registered: list[type] = []

@@ -19,8 +19,8 @@ from dvp_core.data.face_model import FaceModel
 from dvp_core.face.expression_names import is_named
 
 from . import names
-from .control_bones import add_control_bones
-from .control_table import SHAPE_BONES, Control, Pull, controls_for, shape_home
+from .control_bones import add_control_bones, own_bone_names
+from .control_table import BOARD, SHAPE_BONES, Control, Pull, controls_for, shape_home
 from .reading import face_object_of
 
 _ADDED_LIMIT = 10.0  # Blender's own limit of a shape key's range: what is added may undo any tracked value
@@ -55,6 +55,20 @@ def add_controls(rig: bpy.types.Object, face: FaceModel, *, view_layer: bpy.type
 def has_controls(rig: bpy.types.Object) -> bool:
     """Say whether a rig has its face controls."""
     return all(name in rig.pose.bones for name in SHAPE_BONES)
+
+
+def rest_controls(rig: bpy.types.Object) -> None:
+    """Put controls, neck and sliders back to rest and let the eyes go where they were tracked; keys are not touched."""
+    bones = rig.pose.bones
+    for name in own_bone_names() - {names.HEAD_BONE, BOARD, *names.EYE_BONES, names.AIM_BONE, *names.AIM_BONES}:
+        if name in bones:
+            bones[name].location = (0.0, 0.0, 0.0)
+            bones[name].rotation_euler = (0.0, 0.0, 0.0)
+    for name in SHAPE_BONES:
+        for shape in bones[name].keys():
+            bones[name][shape] = 0.0
+    bones[names.AIM_BONE][names.INFLUENCE] = 0.0
+    rig.update_tag()
 
 
 def shape_property(shape: str) -> str:

@@ -21,8 +21,6 @@ from .bone_parts import ControlBone, lock
 _AIM_DISTANCE_M = 0.5
 _NECK_BELOW_CHIN_M = 0.02
 _NECK_BEHIND_HINGE_M = 0.02
-_FOLLOW = "follow_head"
-_INFLUENCE = "influence"
 _EYES_AND_AIMS = tuple(zip(names.EYE_BONES, names.AIM_BONES, strict=True))
 
 
@@ -70,19 +68,21 @@ def set_up_aim(rig: bpy.types.Object) -> None:
     aim = bones[names.AIM_BONE]
     for name in (names.AIM_BONE, *names.AIM_BONES):
         lock(bones[name], free_axes="xyz", is_turning=False)
-    _add_share(aim, _INFLUENCE, 0.0, "How far the eyes look at this point instead of where they were tracked")
-    _add_share(aim, _FOLLOW, 1.0, "Whether this point moves with the head, or stays where it is in the scene")
+    _add_share(aim, names.INFLUENCE, 0.0, "How far the eyes look at this point instead of where they were tracked")
+    _add_share(aim, names.FOLLOW_HEAD, 1.0, "Whether this point moves with the head, or stays where it is in the scene")
     _follow_head(rig, aim)
     for eye_name, aim_name in _EYES_AND_AIMS:
-        _add_share(bones[aim_name], _INFLUENCE, 1.0, "How much of the aim's influence this eye takes")
+        _add_share(bones[aim_name], names.INFLUENCE, 1.0, "How much of the aim's influence this eye takes")
         constraint = bones[eye_name].constraints.new("DAMPED_TRACK")
         constraint.name = names.AIM_CONSTRAINT
         constraint.target, constraint.subtarget = rig, aim_name
         constraint.track_axis = "TRACK_Y"
     rig.update_tag()
     for eye_name, aim_name in _EYES_AND_AIMS:
-        _drive(rig, eye_name, {"both": (names.AIM_BONE, _INFLUENCE), "one": (aim_name, _INFLUENCE)}, "both*one")
-    _drive(rig, names.AIM_BONE, {"share": (names.AIM_BONE, _FOLLOW)}, "share")
+        _drive(
+            rig, eye_name, {"both": (names.AIM_BONE, names.INFLUENCE), "one": (aim_name, names.INFLUENCE)}, "both*one"
+        )
+    _drive(rig, names.AIM_BONE, {"share": (names.AIM_BONE, names.FOLLOW_HEAD)}, "share")
 
 
 def is_neck_at_rest(rig: bpy.types.Object) -> bool:

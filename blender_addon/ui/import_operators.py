@@ -33,6 +33,9 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
     is_scene_set_up: BoolProperty(
         name="Set Up Scene", description="Give the scene the clip's frame rate, range, size and camera", default=True
     )
+    has_controls: BoolProperty(
+        name="Controls", description="Give the rig bones by which the face is posed", default=True
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -54,6 +57,7 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
             face_model_path=self.face_model_path or None,
             is_packed=self.is_packed,
             is_scene_set_up=self.is_scene_set_up,
+            has_controls=self.has_controls,
         )
         plate = "" if imported.plate else f"; plate '{imported.take.clip.file_name}' not found beside the take"
         return f"Imported {imported.rig.name}: {imported.take.frame_count} frames{plate}"

@@ -20,8 +20,8 @@ class RecordingLayout:
     def label(self, *, text, **_):
         self.drawn.append(("label", text))
 
-    def prop(self, owner, name):
-        assert name in owner.bl_rna.properties, name
+    def prop(self, owner, name, **_):
+        assert name in owner.bl_rna.properties or name.strip('[]"') in owner.keys(), name
         self.drawn.append(("prop", name))
 
     def operator(self, name, **_):
