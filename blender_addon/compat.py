@@ -111,10 +111,19 @@ def vertex_positions(mesh: bpy.types.Mesh) -> np.ndarray:
     return positions.reshape(-1, 3)
 
 
-def color_bone(bone: bpy.types.PoseBone, palette: str) -> None:
-    """Give a bone a colour of the theme; versions that colour groups of bones only (3.4) show it plain."""
+def color_bone(rig: bpy.types.Object, bone: Any, color: tuple[float, float, float]) -> None:
+    """Give a pose bone a colour, lighter when selected; by a group of bones where bones have no own one (3.4)."""
     if hasattr(bone, "color"):
-        bone.color.palette = palette
+        bone.color.palette = "CUSTOM"
+        colors = bone.color.custom
+    else:
+        name = str(color)
+        bone.bone_group = rig.pose.bone_groups.get(name) or rig.pose.bone_groups.new(name=name)
+        bone.bone_group.color_set = "CUSTOM"
+        colors = bone.bone_group.colors
+    colors.normal = color
+    colors.select = [0.5 + 0.5 * part for part in color]
+    colors.active = [0.75 + 0.25 * part for part in color]
 
 
 def collect_bones(armature: Any, members: dict[str, list[str]], *, hidden: str) -> None:

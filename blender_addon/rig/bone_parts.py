@@ -29,7 +29,6 @@ _WIDTH_M: dict[Widget, float] = {
     "neck": 0.14,
     "aim": 0.12,
     "slider": 0.016,
-    "board": BOARD_WIDTH_M,
     "square": 0.012,
 }
 
@@ -65,12 +64,18 @@ def add_edit_bone(armature: bpy.types.Armature, bone: ControlBone) -> None:
     edit_bone.use_deform = bone.is_carrying
 
 
-def draw(bone: Any, widget: Widget, shown_at: np.ndarray, *, scale: float | None = None) -> None:
-    """Give a pose bone its outline, of the width in metres that is usual for it or given."""
-    bone.custom_shape = widget_object(widget)
+def draw_widget(bone: Any, widget: Widget, shown_at: np.ndarray | None = None, *, scale: float = 1.0) -> None:
+    """Give a pose bone one of the shared outlines, in its usual width or a multiple of it."""
+    draw(bone, widget_object(widget), scale * _WIDTH_M[widget])
+    if shown_at is not None:
+        bone.custom_shape_translation = shown_at.tolist()
+
+
+def draw(bone: Any, outline: bpy.types.Object, width_m: float) -> None:
+    """Give a pose bone an outline, which is one unit wide."""
+    bone.custom_shape = outline
     bone.use_custom_shape_bone_size = False
-    bone.custom_shape_scale_xyz = [scale or _WIDTH_M[widget]] * 3
-    bone.custom_shape_translation = shown_at.tolist()
+    bone.custom_shape_scale_xyz = [width_m] * 3
 
 
 def limit(bone: Any, control: Control) -> None:

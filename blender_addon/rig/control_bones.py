@@ -10,15 +10,17 @@ from dvp_core.data.face_model import FaceModel
 
 from .. import compat
 from . import names
-from .bone_parts import BOARD_WIDTH_M, ControlBone, add_edit_bone, draw, limit, lock
+from .bone_parts import BOARD_WIDTH_M, ControlBone, add_edit_bone, draw, draw_widget, limit, lock
 from .control_table import BOARD, LEFT, RIGHT, SHAPE_BONES, Control, all_controls
 from .neck_and_aim import aim_bones, hang_on_skull, neck_bones, set_up_aim, set_up_neck
 from .places import control_places
-from .widgets import BOARD_SLOTS
+from .widgets import BOARD_SLOT_LENGTH, BOARD_SLOTS, board_object
 
-_SHAPES_APART_M = 0.03
-_SHAPES_BELOW_M = 0.075
-_PALETTES = {LEFT: "THEME04", RIGHT: "THEME01", "": "THEME09"}  # blue, red, yellow
+# Below the board, in widths of it, the subject's right on the left as seen from the front.
+_SHAPES_PLACES = {"shapes": (0.0, -0.62), "shapes.L": (0.25, -0.62), "shapes.R": (-0.25, -0.62)}
+_SHAPES_LABEL_BELOW = 0.1
+_LABEL_GAP = 0.02
+_COLORS = {LEFT: (0.25, 0.55, 1.0), RIGHT: (1.0, 0.3, 0.25), "": (0.95, 0.75, 0.1)}  # blue, red, yellow
 _SIDE_NAMES = {LEFT: "Left", RIGHT: "Right", "": "Middle"}
 _BOARD_NAME = "Face Board"
 _HIDDEN_NAME = "Mechanism"
@@ -50,7 +52,8 @@ def add_control_bones(
     bpy.ops.object.mode_set(mode="OBJECT")
     for bone in bones:
         if bone.widget is not None:
-            draw(rig.pose.bones[bone.name], bone.widget, bone.shown_at)
+            draw_widget(rig.pose.bones[bone.name], bone.widget, bone.shown_at)
+    _write_on_board(rig, controls)
     for control in controls:
         limit(rig.pose.bones[control.name], control)
     for name in SHAPE_BONES:
@@ -78,16 +81,31 @@ def _face_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) ->
 def _board_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) -> list[ControlBone]:
     """Return the board, its sliders in rows, and below them the bones that carry the shapes' own sliders."""
     middle = places[BOARD]
-    bones = [ControlBone(BOARD, middle, names.HEAD_BONE, "board")]
-    # Right before left: the board is seen from the front, where the subject's right is on the left.
-    sliders = sorted((control for control in controls if control.place == BOARD), key=_board_order)
-    for control, (x, y) in zip(sliders, BOARD_SLOTS, strict=False):
+    bones = [ControlBone(BOARD, middle, names.HEAD_BONE, None)]
+    for control, (x, y) in zip(_board_sliders(controls), BOARD_SLOTS, strict=False):
         place = middle + BOARD_WIDTH_M * np.array([x, y, 0.0])
         bones.append(ControlBone(control.name, place, BOARD, control.widget))
-    for name, x in zip(SHAPE_BONES, (0.0, _SHAPES_APART_M, -_SHAPES_APART_M), strict=True):
-        place = middle + np.array([x, -_SHAPES_BELOW_M, 0.0])
-        bones.append(ControlBone(name, place, BOARD, "square"))
+    for name, (x, y) in _SHAPES_PLACES.items():
+        bones.append(ControlBone(name, middle + BOARD_WIDTH_M * np.array([x, y, 0.0]), BOARD, "square"))
     return bones
+
+
+def _write_on_board(rig: bpy.types.Object, controls: tuple[Control, ...]) -> None:
+    """Draw the sliders' ways and what each slider is called."""
+    sliders = _board_sliders(controls)
+    slots = BOARD_SLOTS[: len(sliders)]
+    above = BOARD_SLOT_LENGTH / 2 + _LABEL_GAP
+    labels = [
+        (control.name.removeprefix(f"{BOARD}.").removeprefix("mouth"), x, y + above)
+        for control, (x, y) in zip(sliders, slots, strict=True)
+    ]
+    labels += [(name, x, y - _SHAPES_LABEL_BELOW) for name, (x, y) in _SHAPES_PLACES.items()]
+    draw(rig.pose.bones[BOARD], board_object(tuple(labels), slots), BOARD_WIDTH_M)
+
+
+def _board_sliders(controls: tuple[Control, ...]) -> list[Control]:
+    """Return the board's sliders, the right side's before the left's: so they stand as seen from the front."""
+    return sorted((control for control in controls if control.place == BOARD), key=_board_order)
 
 
 def _board_order(control: Control) -> int:
@@ -95,11 +113,11 @@ def _board_order(control: Control) -> int:
 
 
 def _draw_head_and_eyes(rig: bpy.types.Object) -> None:
-    draw(rig.pose.bones[names.HEAD_BONE], "head", np.zeros(3))
+    draw_widget(rig.pose.bones[names.HEAD_BONE], "head")
     for name in names.EYE_BONES:
         # An eye bone's Y axis points out of the face, so its outline is put upright.
         eye = rig.pose.bones[name]
-        draw(eye, "dot", np.array([0.0, 0.03, 0.0]), scale=0.014)
+        draw_widget(eye, "dot", np.array([0.0, 0.03, 0.0]), scale=2.0)
         eye.custom_shape_rotation_euler = (np.pi / 2, 0.0, 0.0)
 
 
@@ -108,7 +126,7 @@ def _sort_and_color(rig: bpy.types.Object) -> None:
     members: dict[str, list[str]] = {name: [] for name in (*_SIDE_NAMES.values(), _BOARD_NAME, _HIDDEN_NAME)}
     for bone in rig.pose.bones:
         side = next((ending for ending in (LEFT, RIGHT) if bone.name.endswith(ending)), "")
-        compat.color_bone(bone, _PALETTES[side])
+        compat.color_bone(rig, bone, _COLORS[side])
         collection = _SIDE_NAMES[side]
         if bone.name.startswith(BOARD) or bone.name in SHAPE_BONES:
             collection = _BOARD_NAME

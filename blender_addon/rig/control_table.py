@@ -16,7 +16,7 @@ from dvp_core.face.expression_names import SPLIT_NAMES, mirrored_name
 
 Axis = Literal["x", "y", "z", "turn_x"]  # the first three in metres, the last in radians (opens a jaw where positive)
 Widget = Literal[
-    "dot", "cross", "bar", "arc", "cup", "mouth", "head", "neck", "aim", "slider", "board", "square"
+    "dot", "cross", "bar", "arc", "cup", "mouth", "head", "neck", "aim", "slider", "square"
 ]  # outlines, see `widgets`
 
 LEFT, RIGHT = ".L", ".R"

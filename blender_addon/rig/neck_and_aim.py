@@ -59,6 +59,7 @@ def set_up_neck(rig: bpy.types.Object, face_object: bpy.types.Object) -> None:
         lock(bone, free_axes="", is_turning=False)
     neck.lock_rotation = (False, False, False)
     neck.rotation_mode = "ZXY"  # the turn about the neck's own length comes last
+    rig.data.bones[names.SKULL_BONE].hide = True
     face_object.vertex_groups[names.HEAD_BONE].name = names.SKULL_BONE
 
 

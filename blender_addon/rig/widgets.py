@@ -6,16 +6,20 @@ They lie in the X-Y plane of their bone (z out of the face) and are one unit wid
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import bpy
 import numpy as np
 
 from .control_table import Widget
 
+Outline: TypeAlias = tuple[np.ndarray, list[tuple[int, int]]]
 _PREFIX = "Portrait widget "
 _ROUND = 24
 # Middles of the board's slots and their length, in widths of the board; by rows from above, as seen from the front.
 BOARD_SLOTS = tuple((0.25 * column - 0.375, 0.25 - 0.5 * row) for row in range(2) for column in range(4))
 BOARD_SLOT_LENGTH = 1 / 3
+_LETTER_SIZE = 0.04
 
 
 def widget_object(widget: Widget) -> bpy.types.Object:
@@ -30,12 +34,59 @@ def widget_object(widget: Widget) -> bpy.types.Object:
     return bpy.data.objects.new(name, mesh)
 
 
-def _closed(points: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def board_object(
+    labels: tuple[tuple[str, float, float], ...], slots: tuple[tuple[float, float], ...]
+) -> bpy.types.Object:
+    """Return a new object that draws a face board: its edge, a line for each slider, and words.
+
+    Args:
+        labels: Words and the middles of their base lines, in widths of the board.
+        slots: Middles of the sliders' ways.
+    """
+    half = BOARD_SLOT_LENGTH / 2
+    lines = [_open(np.array([[x, y - half], [x, y + half]])) for x, y in slots]
+    words = [_moved(_lettering(text), x, y) for text, x, y in labels]
+    points, edges = _together([_OUTLINES["square"], *lines, *words])
+    mesh = bpy.data.meshes.new(_PREFIX + "board")
+    mesh.from_pydata(np.pad(points, ((0, 0), (0, 1))).tolist(), edges, [])
+    return bpy.data.objects.new(mesh.name, mesh)
+
+
+def _lettering(text: str) -> Outline:
+    """Return the outlines of a word in Blender's own font, centred on its base line."""
+    curve = bpy.data.curves.new("Lettering", "FONT")
+    curve.body, curve.size, curve.align_x = text, _LETTER_SIZE, "CENTER"
+    curve.fill_mode, curve.resolution_u = "NONE", 2
+    carrier = bpy.data.objects.new("Lettering", curve)
+    mesh = carrier.to_mesh()
+    points = np.array([vertex.co[:2] for vertex in mesh.vertices])
+    edges = [(edge.vertices[0], edge.vertices[1]) for edge in mesh.edges]
+    carrier.to_mesh_clear()
+    bpy.data.objects.remove(carrier)
+    bpy.data.curves.remove(curve)
+    return points, edges
+
+
+def _moved(outline: Outline, x: float, y: float) -> Outline:
+    return outline[0] + np.array([x, y]), outline[1]
+
+
+def _together(outlines: list[Outline]) -> Outline:
+    starts = np.cumsum([0] + [len(points) for points, _ in outlines]).tolist()
+    edges = [
+        (start + first, start + second)
+        for start, (_, own) in zip(starts, outlines, strict=False)
+        for first, second in own
+    ]
+    return np.concatenate([points for points, _ in outlines]), edges
+
+
+def _closed(points: np.ndarray) -> Outline:
     count = len(points)
     return points, [(number, (number + 1) % count) for number in range(count)]
 
 
-def _open(points: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def _open(points: np.ndarray) -> Outline:
     return points, [(number, number + 1) for number in range(len(points) - 1)]
 
 
@@ -60,16 +111,7 @@ def _four_arrows() -> np.ndarray:
     return np.concatenate([quarter @ turn.T for turn in turns])
 
 
-def _slots() -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """The board: its edge, and a line along which each slider moves."""
-    corners, edges = _closed(_rectangle(1.0, 1.0))
-    half = BOARD_SLOT_LENGTH / 2
-    lines = [(x, y + end) for x, y in BOARD_SLOTS for end in (-half, half)]
-    edges += [(4 + 2 * number, 5 + 2 * number) for number in range(len(BOARD_SLOTS))]
-    return np.concatenate([corners, np.array(lines)]), edges
-
-
-_OUTLINES: dict[Widget, tuple[np.ndarray, list[tuple[int, int]]]] = {
+_OUTLINES: dict[Widget, Outline] = {
     "dot": _closed(_circle()),
     "head": _closed(_circle() * [0.8, 1.0]),
     "mouth": _closed(_circle() * [1.0, 0.6]),
@@ -81,5 +123,4 @@ _OUTLINES: dict[Widget, tuple[np.ndarray, list[tuple[int, int]]]] = {
     "cup": _open(_arc(200, 340)),
     "square": _closed(_rectangle(1.0, 1.0)),
     "slider": _closed(_rectangle(1.0, 0.35)),
-    "board": _slots(),
 }

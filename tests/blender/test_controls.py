@@ -286,8 +286,8 @@ def test_controls_are_sorted_coloured_and_drawn(still):
     assert {other_side(bone.name) for bone in collections["Left"].bones} == {
         bone.name for bone in collections["Right"].bones
     }
-    palettes = {name: still.rig.pose.bones[name].color.palette for name in ("brow.L", "brow.R", "jaw")}
-    assert len(set(palettes.values())) == 3
+    colors = {tuple(still.rig.pose.bones[name].color.custom.normal) for name in ("brow.L", "brow.R", "jaw")}
+    assert len(colors) == 3
     for bone in still.rig.pose.bones:
         assert sum(bone.name in collection.bones for collection in collections) == 1
         if bone.name == "skull":
