@@ -20,6 +20,8 @@ from .widgets import BOARD_SLOT_LENGTH, BOARD_SLOTS, board_object
 _SHAPES_PLACES = {"shapes": (0.0, -0.62), "shapes.L": (0.25, -0.62), "shapes.R": (-0.25, -0.62)}
 _SHAPES_LABEL_BELOW = 0.1
 _LABEL_GAP = 0.02
+_JAW = "jaw"
+_LOWER_LIP = "lip.lower"
 _COLORS = {LEFT: (0.25, 0.55, 1.0), RIGHT: (1.0, 0.3, 0.25), "": (0.95, 0.75, 0.1)}  # blue, red, yellow
 _SIDE_NAMES = {LEFT: "Left", RIGHT: "Right", "": "Middle"}
 _BOARD_NAME = "Face Board"
@@ -66,7 +68,11 @@ def add_control_bones(
 
 
 def _face_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) -> list[ControlBone]:
-    """Return the bones that rest on the face; the jaw turns about its hinge and is drawn at the chin."""
+    """Return the bones that rest on the face.
+
+    The jaw turns about its hinge and is drawn at the chin; the lower lip's controls go along with it.
+    """
+    has_jaw = any(control.name == _JAW for control in controls)
     bones = []
     for control in controls:
         if control.place == BOARD:
@@ -74,7 +80,8 @@ def _face_bones(controls: tuple[Control, ...], places: dict[str, np.ndarray]) ->
         side = np.array([-1.0 if control.name.endswith(RIGHT) else 1.0, 1.0, 1.0])
         place = places[control.place] * side + control.offset_m
         shown_at = places["chin"] - place if control.place == "jaw_hinge" else np.zeros(3)
-        bones.append(ControlBone(control.name, place, names.SKULL_BONE, control.widget, shown_at))
+        parent = _JAW if has_jaw and control.name.startswith(_LOWER_LIP) else names.SKULL_BONE
+        bones.append(ControlBone(control.name, place, parent, control.widget, shown_at))
     return bones
 
 
