@@ -35,7 +35,7 @@ def key_expression(rig: bpy.types.Object, name: str, frame: float, value: float,
         rig: The portrait rig.
         name: Such as "mouthSmileLeft".
         frame: Plate frame.
-        value: What is seen there ("replace"), or what is added to the tracked value ("add").
+        value: What is seen there while controls rest ("replace"), or what is added to the tracked value ("add").
         mode: Which of both `value` means; the keys are the same kind, and hold beyond the first and last.
     """
     key = face_object_of(rig).data.shape_keys

@@ -45,3 +45,31 @@ def take_file(tmp_path):
     path = tmp_path / "ada.take"
     write_take(path, take)
     return path, take
+
+
+@pytest.fixture(scope="session")
+def built_in():
+    """The built-in face without identity modes."""
+    import numpy as np
+
+    from dvp_core.data.take import with_compact_face
+    from dvp_core.face import built_in_face
+
+    model = built_in_face()
+    return with_compact_face(model.baked(np.zeros(model.identity_count)))
+
+
+@pytest.fixture
+def still(context, tmp_path, built_in):
+    """A rig of the built-in face whose tracked expressions are all zero."""
+    from dataclasses import replace
+
+    from small_take import small_take
+
+    from blender_addon.rig.importing import import_take
+    from dvp_core.data.take import write_take
+
+    take = small_take(face=built_in, frame_count=2)
+    path = tmp_path / "still.take"
+    write_take(path, replace(take, expression=0 * take.expression))
+    return import_take(path, context=context)
