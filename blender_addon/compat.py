@@ -111,14 +111,13 @@ def vertex_positions(mesh: bpy.types.Mesh) -> np.ndarray:
     return positions.reshape(-1, 3)
 
 
-def color_bone(rig: bpy.types.Object, bone: Any, color: tuple[float, float, float]) -> None:
+def color_bone(rig: bpy.types.Object, bone: Any, color: tuple[float, float, float], *, group: str) -> None:
     """Give a pose bone a colour, lighter when selected; by a group of bones where bones have no own one (3.4)."""
     if hasattr(bone, "color"):
         bone.color.palette = "CUSTOM"
         colors = bone.color.custom
     else:
-        name = str(color)
-        bone.bone_group = rig.pose.bone_groups.get(name) or rig.pose.bone_groups.new(name=name)
+        bone.bone_group = rig.pose.bone_groups.get(group) or rig.pose.bone_groups.new(name=group)
         bone.bone_group.color_set = "CUSTOM"
         colors = bone.bone_group.colors
     colors.normal = color

@@ -133,7 +133,7 @@ def _sort_and_color(rig: bpy.types.Object) -> None:
     members: dict[str, list[str]] = {name: [] for name in (*_SIDE_NAMES.values(), _BOARD_NAME, _HIDDEN_NAME)}
     for bone in rig.pose.bones:
         side = next((ending for ending in (LEFT, RIGHT) if bone.name.endswith(ending)), "")
-        compat.color_bone(rig, bone, _COLORS[side])
+        compat.color_bone(rig, bone, _COLORS[side], group=_SIDE_NAMES[side])
         collection = _SIDE_NAMES[side]
         if bone.name.startswith(BOARD) or bone.name in SHAPE_BONES:
             collection = _BOARD_NAME

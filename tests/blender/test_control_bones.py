@@ -253,3 +253,23 @@ def test_a_strip_of_control_keys_adds_in_the_nla(context, take_file):
         assert values["jawOpen"] == pytest.approx(max(0, tracked["jawOpen"] - 0.5 * strength), abs=1e-6)
         if strength == 0:
             assert values == tracked
+
+
+def test_controls_stop_where_their_table_ends(still):
+    rig = still.rig
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="POSE")
+    for bone, expected in (("mouth.corner.L", (0.015, 0.02, 0.01)), ("lid.L", (0, 0.011, 0)), ("shapes", (0, 0, 0))):
+        bpy.ops.pose.select_all(action="DESELECT")
+        select(rig, bone)
+        with in_3d_view():
+            assert bpy.ops.transform.translate(value=(1.0, 1.0, 1.0), orient_type="LOCAL") == {"FINISHED"}
+        np.testing.assert_allclose(rig.pose.bones[bone].location, expected, atol=1e-6, err_msg=bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def select(rig, name):
+    """Select a bone in pose mode; from 5.0 on that is a pose bone's matter."""
+    bone = rig.pose.bones[name]
+    rig.data.bones.active = bone.bone
+    (bone if hasattr(bone, "select") else bone.bone).select = True
