@@ -69,6 +69,7 @@ class DVP_PT_passes(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Portrait"
+    bl_order = 10  # below what poses the face
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show where the passes go, and the button."""
@@ -84,6 +85,7 @@ class DVP_PT_farm(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Portrait"
+    bl_order = 20
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show the job's fields, the button, and how far the job is."""
