@@ -30,9 +30,9 @@ def window_of(config, batch=1):
 
 def test_the_papers_network_has_its_published_size():
     with torch.device("meta"):
-        generator, adversary = TranslationNetwork(TranslationConfig()), PatchDiscriminator(102)
+        generator, discriminator = TranslationNetwork(TranslationConfig()), PatchDiscriminator(102)
     assert count(generator) == pytest.approx(74.9e6, rel=0.002)
-    assert count(adversary) == pytest.approx(2.87e6, rel=0.002)
+    assert count(discriminator) == pytest.approx(2.87e6, rel=0.002)
 
 
 def test_the_papers_network_has_its_published_shape():
@@ -50,7 +50,7 @@ def test_the_papers_network_has_its_published_shape():
     assert widths == [512, 512, 512, 512, 256, 128, 64, 3]
 
 
-def test_the_discriminator_judges_patches():
+def test_the_discriminator_has_one_logit_a_patch():
     logits = PatchDiscriminator(12, width=4)(torch.zeros(2, 12, 64, 64))
     assert logits.shape == (2, 1, 6, 6)
 
