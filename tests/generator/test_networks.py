@@ -122,12 +122,15 @@ def test_what_lies_behind_a_surface_has_a_storey_of_its_own():
     torch.testing.assert_close(behind, torch.stack([x, (y + 1) / 2], dim=-1))
 
 
+DEPTH = torch.tensor([0.1, -0.05])
+
+
 def affine_picture(linear, offset, size=96):
     """Correspondence, mask and grid of a face that an affine camera shows."""
     random = torch.Generator().manual_seed(5)
     grid = pixel_grid(size, torch.device("cpu"))
     depth = torch.rand(1, size, size, 1, generator=random) - 0.5
-    flat = (grid - offset - depth * torch.tensor([0.1, -0.05])) @ torch.linalg.inv(linear).T
+    flat = (grid - offset - depth * DEPTH) @ torch.linalg.inv(linear).T
     correspondence = torch.cat([flat, depth], dim=-1).movedim(-1, 1)
     return correspondence, (correspondence.abs().amax(dim=1, keepdim=True) < 1).float(), grid
 
@@ -137,9 +140,10 @@ def test_the_head_frame_finds_the_camera_that_shows_the_face():
     frame = fitted_head_frame(*affine_picture(linear, offset))
     torch.testing.assert_close(frame.linear[0], linear, atol=2e-3, rtol=0)
     torch.testing.assert_close(frame.offset[0], offset, atol=2e-3, rtol=0)
+    torch.testing.assert_close(frame.depth[0], DEPTH, atol=2e-3, rtol=0)
     places = torch.rand(1, 5, 7, 2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(frame.to_plane(frame.to_picture(places)), places, atol=1e-5, rtol=0)
-    other = HeadFrame(frame.linear.flip(2) * 1.3, frame.offset + 0.2)
+    other = HeadFrame(frame.linear.flip(2) * 1.3, frame.depth, frame.offset + 0.2)
     expected = other.to_picture(frame.to_plane(places))
     torch.testing.assert_close(other.after_leaving(frame).to_picture(places), expected, atol=1e-5, rtol=0)
 
