@@ -20,10 +20,10 @@ def pictures():
     return made
 
 
-def shown(pictures, frame, flow=None):
+def shown(pictures, frame, flow=None, outside=1.0):
     grid = pixel_grid(SIZE, torch.device("cpu"))
-    quarter = SIZE // 4
-    return pictures(frame, grid, torch.zeros(len(frame.offset), 2, quarter, quarter) if flow is None else flow)
+    still = torch.zeros(len(frame.offset), 2, SIZE // 4, SIZE // 4)
+    return pictures(frame, grid, still if flow is None else flow, torch.full_like(still[:, :1], outside))
 
 
 def head(turn, offset=(0.0, 0.0)):
@@ -64,6 +64,9 @@ def test_learned_motion_can_keep_shoulders_where_they_are(pictures):
         change = (moved.numbers() - head(0.0).numbers())[0, 6]  # the number that says how far aside the head is
         pictures.motion[0, 6] = RESERVE * step / change  # across, in answer to it
     torch.testing.assert_close(shown(pictures, moved), shown(pictures, head(0.0)), atol=1e-5, rtol=0)
+    on_the_face = shown(pictures, moved, outside=0.0)
+    pictures.motion.data.zero_()
+    torch.testing.assert_close(on_the_face, shown(pictures, moved), atol=1e-6, rtol=0)
 
 
 def test_flow_looks_farther(pictures):

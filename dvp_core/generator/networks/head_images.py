@@ -3,11 +3,12 @@
 Each is painted on the head's plane of its own frame (`head_frame.py`) and shown through the plane of the frame wanted.
 That is exact for what lies on the plane. Hair behind it, a bun above it and shoulders that stay move otherwise, but in
 first order by a linear function of the head's eight numbers, which is learned for every place on the plane: few
-numbers, smooth ones, that hold for poses not seen. Which pictures are blended is not learned but told by how near
-their heads were.
+numbers, smooth ones, that hold for poses not seen. Before the face it does nothing: the skin is the better guess there,
+and would be believed less, the better these pictures fitted the frames that they come from.
 
-A frame that training learns from may be one of these pictures, and then shows itself. Half the time the nearest picture
-is hidden while training; without that, convolutions learn to trust them everywhere.
+Which pictures are blended is not learned but told by how near their heads were. A frame that training learns from may
+be one of them, and then shows itself; so half the time the nearest picture is hidden while training, or convolutions
+would learn to trust them everywhere.
 """
 
 from __future__ import annotations
@@ -49,13 +50,14 @@ class HeadImages(nn.Module):
         parts = [self.get_buffer(name) for name in ("linear", "depth", "offset")]
         return HeadFrame(*(parts if chosen is None else [part.index_select(0, chosen) for part in parts]))
 
-    def forward(self, frame: HeadFrame, grid: Tensor, flow: Tensor) -> Tensor:
+    def forward(self, frame: HeadFrame, grid: Tensor, flow: Tensor, outside: Tensor) -> Tensor:
         """Colours and logits (batch, 4, size, size) of the head's pictures as a frame shows them.
 
         Args:
             frame: Where the head is.
             grid: (1, size, size, 2) pixel centres in [-1, 1].
             flow: (batch, 2, size / 4, size / 4) how much farther to look, in half-widths.
+            outside: (batch, 1, size / 4, size / 4) 1 where there is no surface of the face, 0 where there is.
         """
         plane = frame.to_plane(grid[:, 1::_STRIDE, 1::_STRIDE].expand(len(flow), -1, -1, -1))
         motion = lookup(self.motion, plane / _MOTION_REACH).unflatten(1, (2, NUMBERS))
@@ -63,7 +65,7 @@ class HeadImages(nn.Module):
         blended = flow.new_zeros(())
         for share, picture in zip(shares.unbind(1), chosen.unbind(1), strict=True):
             own = self.frames(picture)
-            moved = torch.einsum("bcnhw,bn->bchw", motion, frame.numbers() - own.numbers())
+            moved = outside * torch.einsum("bcnhw,bn->bchw", motion, frame.numbers() - own.numbers())
             farther = functional.interpolate(flow + moved, size=grid.shape[1:3], mode="bilinear")
             places = RESERVE * own.after_leaving(frame).to_picture(grid) + farther.movedim(1, -1)
             blended = blended + share[:, None, None, None] * lookup(self.images.index_select(0, picture), places)
