@@ -22,7 +22,7 @@ from dvp_core.generator.networks.neural_texture import lookup
 
 RESERVE = 0.85
 """Share of a picture that a training frame fills; the rim takes what its crop cut off."""
-NEAREST = 3
+NEAREST = 2
 """Pictures blended in a frame."""
 HIDDEN = 0.5
 """Share of the frames that training paints without their nearest picture."""
