@@ -7,13 +7,14 @@ import atexit
 
 import bpy
 
-from . import preferences, properties
+from . import layer_properties, preferences, properties
 from .job_watcher import stop_watching
 from .passes import engine
 from .ui import export_operators, import_operators, panels, smoothing_operators, submit_operators
 
 CLASSES = (
     *properties.CLASSES,
+    *layer_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
@@ -31,6 +32,7 @@ def register() -> None:
         bpy.utils.register_class(item)
         _registered.append(item)
     properties.add_properties()
+    layer_properties.add_properties()
     import_operators.add_menu()
     engine.add_to_panels()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
@@ -44,6 +46,7 @@ def unregister() -> None:
     engine.remove_from_panels()
     import_operators.remove_menu()
     stop_watching()
+    layer_properties.remove_properties()
     properties.remove_properties()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A layer as NLA strips: one on each data-block it animates, replacing what lies below by its influence.
+
+Replacing is Blender's `below * (1 - influence) + strip * influence`, so influence 0 leaves the tracked values bit for
+bit and influence 1 gives the strip's. The influence is a curve of the strip, which the animator may key further.
+"""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+
+from ..compat import ActionCurves, assign_strip_slot
+from .animation import Channel, fill_curve
+
+Key = tuple[float, float]
+
+
+def add_layer_strip(owner: bpy.types.ID, name: str, channels: list[Channel], frames: np.ndarray) -> None:
+    """Add a track of one strip above all others of the data-block; it replaces what is below where it lies."""
+    curves = ActionCurves(bpy.data.actions.new(name), owner)
+    fill_curves(curves, channels, frames)
+    track = owner.animation_data_create().nla_tracks.new()
+    track.name = name
+    strip = track.strips.new(name, int(frames[0]), curves.action)
+    assign_strip_slot(strip, curves)
+    strip.use_auto_blend = False
+    strip.blend_type = "REPLACE"
+    strip.extrapolation = "NOTHING"
+    strip.use_animated_influence = True
+    _clear(strip.fcurves.find("influence"))
+
+
+def fill_curves(curves: ActionCurves, channels: list[Channel], frames: np.ndarray) -> None:
+    """Give an action these curves and no others of the data-block."""
+    curves.clear()
+    for channel in channels:
+        fill_curve(curves.new(channel.data_path, channel.index, group=channel.group), frames, channel.values)
+
+
+def layer_strip(owner: bpy.types.ID, name: str) -> bpy.types.NlaStrip | None:
+    """Return a layer's strip on a data-block, or None."""
+    animation_data = owner.animation_data
+    track = animation_data.nla_tracks.get(name) if animation_data else None
+    return track.strips[0] if track is not None and track.strips else None
+
+
+def remove_layer_strip(owner: bpy.types.ID, name: str) -> None:
+    """Remove a layer's track from a data-block, if there is one, and its action where nothing else uses it."""
+    strip = layer_strip(owner, name)
+    action = strip.action if strip is not None else None
+    tracks = owner.animation_data.nla_tracks if owner.animation_data else None
+    if tracks is not None and name in tracks:
+        tracks.remove(tracks[name])
+    if action is not None and action.users == 0:
+        bpy.data.actions.remove(action)
+
+
+def shift_strip(strip: bpy.types.NlaStrip, frame_count: int) -> None:
+    """Move a strip and the keys of its influence in time."""
+    if not frame_count:
+        return
+    # The end that leads the way goes first: Blender keeps start and end in order.
+    if frame_count > 0:
+        strip.frame_end += frame_count
+        strip.frame_start += frame_count
+    else:
+        strip.frame_start += frame_count
+        strip.frame_end += frame_count
+    curve = strip.fcurves.find("influence")
+    for point in curve.keyframe_points:
+        point.co.x += frame_count
+        point.handle_left.x += frame_count
+        point.handle_right.x += frame_count
+    curve.update()
+
+
+def fading_keys(
+    strip: bpy.types.NlaStrip, strength: float, *, content_frames: float, fade_frames: float, first_frame: int
+) -> list[Key]:
+    """Return the keys of an influence that holds the strength over the content and fades where a strip begins or ends.
+
+    Args:
+        strip: Where it lies, and how far it was stretched, counts.
+        strength: 0..1.
+        content_frames: Length of the performance before stretching.
+        fade_frames: Length of a fade before stretching; 0 fades nowhere.
+        first_frame: The rig's first frame; a strip that begins no later has nothing to fade in from.
+    """
+    start, end = strip.frame_start, strip.frame_start + content_frames * strip.scale
+    fade = fade_frames * strip.scale
+    if not fade:
+        return [(start, strength)]
+    keys = [(start, strength), (end, strength), (end + fade, 0.0)]
+    if start > first_frame:
+        keys[:1] = [(start, 0.0), (start + min(fade, 0.5 * (end - start)), strength)]
+    return keys
+
+
+def influence_keys(strip: bpy.types.NlaStrip) -> list[Key]:
+    """Return the keys of a strip's influence, as they stand."""
+    curve = strip.fcurves.find("influence")
+    return [] if curve is None else [(key.co[0], key.co[1]) for key in curve.keyframe_points]
+
+
+def write_influence(strip: bpy.types.NlaStrip, keys: list[Key]) -> str:
+    """Give a strip's influence these keys, and return a text by which `is_as_written` knows them again."""
+    strip.use_animated_influence = True
+    _set_influence(strip, keys)
+    return json.dumps(influence_keys(strip))
+
+
+def is_as_written(strip: bpy.types.NlaStrip, written: str) -> bool:
+    """Say whether nobody has keyed the influence by hand; an influence without keys counts as not keyed."""
+    keys = influence_keys(strip)
+    return not keys or json.dumps(keys) == written
+
+
+def _set_influence(strip: bpy.types.NlaStrip, keys: list[Key]) -> None:
+    """Set the keys; slopes are flat at each and handles a third long, which makes a fade `3 t^2 - 2 t^3` exactly."""
+    curve = strip.fcurves.find("influence")
+    points = curve.keyframe_points
+    if len(points) != len(keys):
+        _clear(curve)
+        points.add(len(keys))
+    for point, (frame, value) in zip(points, keys, strict=True):
+        point.co = (frame, value)
+    for index, (frame, value) in enumerate(keys):
+        before = keys[index - 1][0] if index else frame - 1.0
+        after = keys[index + 1][0] if index + 1 < len(keys) else frame + 1.0
+        point = points[index]
+        point.interpolation = "BEZIER"
+        point.handle_left_type = point.handle_right_type = "FREE"
+        point.handle_left = (frame - (frame - before) / 3.0, value)
+        point.handle_right = (frame + (after - frame) / 3.0, value)
+    curve.update()
+
+
+def _clear(curve: bpy.types.FCurve) -> None:
+    while len(curve.keyframe_points):
+        curve.keyframe_points.remove(curve.keyframe_points[-1], fast=True)
