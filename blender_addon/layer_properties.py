@@ -97,7 +97,7 @@ class LayerStack(bpy.types.PropertyGroup):
     layers: CollectionProperty(type=LayerSettings, name="Layers")
     active: IntProperty(name="Active Layer", options=set())
     tracked_head: PointerProperty(
-        type=bpy.types.Object, name="Tracked Head", description="Rig of the head that shows the tracked performance"
+        type=bpy.types.Collection, name="Tracked Head", description="The head that shows the tracked performance"
     )
 
 

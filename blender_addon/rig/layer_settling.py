@@ -17,8 +17,10 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
 
 from ..compat import ActionCurves
+from . import names
 from .homes import performance_owners
 from .layer_curves import LayerChoices, LayerCurves, curves_of_regions
+from .layer_store import check_editable
 from .layer_strips import (
     add_layer_strip,
     fading_keys,
@@ -59,6 +61,7 @@ def settle(rig: bpy.types.Object, layer: Any) -> None:
         DataError: The settings are not possible, the packed take is lost, the strips were removed or renamed, or the
             influence was keyed by hand and the strength is to change.
     """
+    check_editable(rig)
     strips = _strips_of(rig, layer)
     target = remembered_take(rig)
     if layer.take_text is not None and layer.built_from != _signature(layer, target):
@@ -122,7 +125,8 @@ def build_layer(rig: bpy.types.Object, layer: Any, curves: LayerCurves | None, t
         if strip is not None:
             fill_curves(ActionCurves(strip.action, owner), wanted.get(owner, []), _frames_of(curves))
         elif owner in wanted:
-            add_layer_strip(owner, layer.name, wanted[owner], _frames_of(curves))
+            below = {names.TRACKED_TRACK, *(other.name for other in rig.dvp_layers.layers)}
+            add_layer_strip(owner, layer.name, wanted[owner], _frames_of(curves), above=below)
     if curves is not None:
         layer.content_frames, layer.fade_frames = curves.content_frames, curves.fade_frames
         _widen_sliders(rig, curves)

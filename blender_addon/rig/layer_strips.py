@@ -8,21 +8,33 @@ bit and influence 1 gives the strip's. The influence is a curve of the strip, wh
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 import bpy
 import numpy as np
 
 from ..compat import ActionCurves, assign_strip_slot
-from .animation import Channel, fill_curve
+from .animation import Channel, fill_curve, tracked_values
 
 Key = tuple[float, float]
 
 
-def add_layer_strip(owner: bpy.types.ID, name: str, channels: list[Channel], frames: np.ndarray) -> None:
-    """Add a track of one strip above all others of the data-block; it replaces what is below where it lies."""
+def add_layer_strip(
+    owner: bpy.types.ID, name: str, channels: list[Channel], frames: np.ndarray, *, above: Collection[str]
+) -> None:
+    """Add a track of one strip that replaces what is below, and only where it lies.
+
+    Args:
+        owner: The data-block.
+        name: Of track, strip and action.
+        channels: What the strip animates.
+        frames: (N,) frames of its keys, ascending.
+        above: Names of tracks; the new one comes directly above the highest, below what the animator pushed down.
+    """
     curves = ActionCurves(bpy.data.actions.new(name), owner)
     fill_curves(curves, channels, frames)
-    track = owner.animation_data_create().nla_tracks.new()
+    tracks = owner.animation_data_create().nla_tracks
+    track = tracks.new(prev=_highest(tracks, above))
     track.name = name
     strip = track.strips.new(name, int(frames[0]), curves.action)
     assign_strip_slot(strip, curves)
@@ -31,6 +43,11 @@ def add_layer_strip(owner: bpy.types.ID, name: str, channels: list[Channel], fra
     strip.extrapolation = "NOTHING"
     strip.use_animated_influence = True
     _clear(strip.fcurves.find("influence"))
+
+
+def _highest(tracks: bpy.types.NlaTracks, names: Collection[str]) -> bpy.types.NlaTrack | None:
+    found = [track for track in tracks if track.name in names]
+    return found[-1] if found else None
 
 
 def fill_curves(curves: ActionCurves, channels: list[Channel], frames: np.ndarray) -> None:
@@ -141,3 +158,30 @@ def _set_influence(strip: bpy.types.NlaStrip, keys: list[Key]) -> None:
 def _clear(curve: bpy.types.FCurve) -> None:
     while len(curve.keyframe_points):
         curve.keyframe_points.remove(curve.keyframe_points[-1], fast=True)
+
+
+def values_below(
+    owner: bpy.types.ID, data_path: str, frames: np.ndarray, layers: Collection[str], *, index: int = 0
+) -> np.ndarray:
+    """Return what the tracked strip and the layers above it show (K,) at the given frames, under the animator's keys.
+
+    Args:
+        owner: The data-block.
+        data_path: Of the channel.
+        frames: (K,) scene frames.
+        layers: Names of the layers.
+        index: Element of an array property.
+    """
+    values = tracked_values(owner, data_path, frames, index=index)
+    for track in owner.animation_data.nla_tracks if owner.animation_data else ():
+        strip = track.strips[0] if track.name in layers and track.strips and not track.mute else None
+        curve = ActionCurves(strip.action, owner).find(data_path, index) if strip is not None else None
+        if strip is None or curve is None or strip.mute:
+            continue
+        influence = strip.fcurves.find("influence")
+        for number in np.flatnonzero((frames >= strip.frame_start) & (frames <= strip.frame_end)).tolist():
+            frame = float(frames[number])
+            own = curve.evaluate((frame - strip.frame_start) / strip.scale + strip.action_frame_start)
+            share = influence.evaluate(frame)
+            values[number] = values[number] * (1.0 - share) + own * share
+    return values

@@ -2,8 +2,8 @@
 """Layers of performance between the tracked strip and the animator's keys: every button of the panel as a function.
 
 A layer is one region of a second performer's take. Its settings live on the rig (`rig.dvp_layers.layers`) and may be
-changed at any time, by `change_layer` or by setting the property; the strips follow. `bake_layers` and the tracked head
-beside are in files of their own and offered here too.
+changed at any time, by `change_layer` or by setting the property; the strips follow. What lies in files of its own is
+offered here too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take, read_take
 from dvp_core.edit import REGIONS
 
-from .homes import performance_owners
+from .baking import bake_layers
+from .comparing import hide_tracked, is_tracked_shown, show_tracked
 from .layer_curves import (
     POSE_REGIONS,
     LayerChoices,
@@ -30,8 +31,19 @@ from .layer_curves import (
     names_without_counterpart,
 )
 from .layer_settling import build_layer, settle
-from .layer_strips import remove_layer_strip
+from .layer_store import check_editable, layer_of, new_layer, remove_layer
 from .memory import pack_take, remembered_take
+
+__all__ = [
+    "AddedPerformer",
+    "add_performer",
+    "bake_layers",
+    "change_layer",
+    "hide_tracked",
+    "is_tracked_shown",
+    "remove_layer",
+    "show_tracked",
+]
 
 _SETTINGS = ("strength", "offset_frames", "neutral", "neutral_frame", "is_swapped")
 
@@ -77,6 +89,7 @@ def add_performer(
             is changed.
     """
     path = Path(path)
+    check_editable(rig)
     source, target = read_take(path), remembered_take(rig)
     wanted = checked_regions(REGIONS if regions is None else regions)
     _check_strength(strength)
@@ -89,18 +102,16 @@ def add_performer(
             remedy="Choose other regions, or a take whose expressions have the rig's names",
         )
     text = _text_of(rig, source, path)
-    layers = []
+    performer, layers = source.subject or path.stem, []
     for region, region_curves in curves.items():
-        layer = rig.dvp_layers.layers.add()
-        layer.name = _unused_name(rig, f"{source.subject or path.stem} {region}")
-        layer.performer, layer.region = source.subject or path.stem, region
+        layer = new_layer(rig, f"{performer} {region}")
+        layer.performer, layer.region = performer, region
         layer.take_text, layer.take_sha256 = text, source.sha256
         layer.strength, layer.offset_frames = strength, offset_frames
         layer.neutral, layer.neutral_frame, layer.is_swapped = neutral, neutral_frame, is_swapped
         build_layer(rig, layer, region_curves, target)
         settle(rig, layer)
         layers.append(layer.name)
-    rig.dvp_layers.active = len(rig.dvp_layers.layers) - 1
     return AddedPerformer(tuple(layers), notes)
 
 
@@ -128,37 +139,6 @@ def change_layer(rig: bpy.types.Object, name: str, **changes: Any) -> None:
         _set(layer, before)
         settle(rig, layer)
         raise
-
-
-def remove_layer(rig: bpy.types.Object, name: str) -> None:
-    """Remove a layer, its strips, and the packed take where no other layer needs it.
-
-    Raises:
-        DataError: No such layer.
-    """
-    layer = layer_of(rig, name)
-    text = layer.take_text
-    for owner in performance_owners(rig):
-        remove_layer_strip(owner, name)
-    stack = rig.dvp_layers
-    stack.layers.remove(stack.layers.find(name))
-    stack.active = max(0, min(stack.active, len(stack.layers) - 1))
-    if text is not None and text.users == int(text.use_fake_user):
-        bpy.data.texts.remove(text)
-    for owner in performance_owners(rig):
-        owner.update_tag()
-
-
-def layer_of(rig: bpy.types.Object, name: str) -> Any:
-    """Return a layer's settings.
-
-    Raises:
-        DataError: No such layer.
-    """
-    index = rig.dvp_layers.layers.find(name)
-    if index < 0:
-        raise DataError(f"has no layer '{name}'", where=rig.name, remedy="See rig.dvp_layers.layers")
-    return rig.dvp_layers.layers[index]
 
 
 def _possible_curves(
@@ -193,13 +173,6 @@ def _text_of(rig: bpy.types.Object, source: Take, path: Path) -> bpy.types.Text:
         if layer.take_text is not None and layer.take_sha256 == source.sha256:
             return layer.take_text
     return pack_take(source, path)
-
-
-def _unused_name(rig: bpy.types.Object, wanted: str) -> str:
-    taken = {track.name for owner in performance_owners(rig) for track in owner.animation_data.nla_tracks}
-    taken |= {layer.name for layer in rig.dvp_layers.layers}
-    candidates = [wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in candidates if name not in taken)
 
 
 def _check_strength(strength: float) -> None:

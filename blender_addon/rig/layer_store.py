@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rig's list of layers: finding, making and removing them, and whether they may be changed now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from dvp_core.data.errors import DataError
+
+from .homes import performance_owners
+from .layer_strips import remove_layer_strip
+
+
+def new_layer(rig: bpy.types.Object, wanted_name: str) -> Any:
+    """Return the settings of a new, empty layer at the top of the list; a name that is taken gets a number."""
+    stack = rig.dvp_layers
+    name = _unused_name(rig, wanted_name)
+    layer = stack.layers.add()
+    layer.name = name
+    stack.active = len(stack.layers) - 1
+    return layer
+
+
+def check_editable(rig: bpy.types.Object) -> None:
+    """Check that nobody is at work inside the NLA.
+
+    Raises:
+        DataError: A strip is in tweak mode, where Blender swaps actions, or a track is solo, which hides all others.
+    """
+    for owner in performance_owners(rig):
+        animation = owner.animation_data
+        if animation is not None and animation.use_tweak_mode:
+            raise DataError("an NLA strip is in tweak mode", where=rig.name, remedy="Leave it (Tab in the NLA editor)")
+        if animation is not None and any(track.is_solo for track in animation.nla_tracks):
+            raise DataError("an NLA track is solo", where=rig.name, remedy="Switch its star off in the NLA editor")
+
+
+def remove_layer(rig: bpy.types.Object, name: str) -> None:
+    """Remove a layer, its strips, and the packed take where no other layer needs it.
+
+    Raises:
+        DataError: No such layer.
+    """
+    check_editable(rig)
+    layer = layer_of(rig, name)
+    text = layer.take_text
+    for owner in performance_owners(rig):
+        remove_layer_strip(owner, name)
+    stack = rig.dvp_layers
+    stack.layers.remove(stack.layers.find(name))
+    stack.active = max(0, min(stack.active, len(stack.layers) - 1))
+    if text is not None and text.users == int(text.use_fake_user):
+        bpy.data.texts.remove(text)
+    for owner in performance_owners(rig):
+        owner.update_tag()
+
+
+def layer_of(rig: bpy.types.Object, name: str) -> Any:
+    """Return a layer's settings.
+
+    Raises:
+        DataError: No such layer.
+    """
+    index = rig.dvp_layers.layers.find(name)
+    if index < 0:
+        raise DataError(f"has no layer '{name}'", where=rig.name, remedy="See rig.dvp_layers.layers")
+    return rig.dvp_layers.layers[index]
+
+
+def _unused_name(rig: bpy.types.Object, wanted: str) -> str:
+    taken = {track.name for owner in performance_owners(rig) for track in owner.animation_data.nla_tracks}
+    taken |= {layer.name for layer in rig.dvp_layers.layers}
+    candidates = [wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in candidates if name not in taken)
