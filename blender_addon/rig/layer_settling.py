@@ -20,7 +20,7 @@ from ..compat import ActionCurves
 from . import names
 from .homes import performance_owners
 from .layer_curves import LayerChoices, LayerCurves, curves_of_regions
-from .layer_store import check_editable
+from .layer_store import check_editable, update_owners
 from .layer_strips import (
     add_layer_strip,
     fading_keys,
@@ -62,13 +62,13 @@ def settle(rig: bpy.types.Object, layer: Any) -> None:
             influence was keyed by hand and the strength is to change.
     """
     check_editable(rig)
-    strips = _strips_of(rig, layer)
+    strips = strips_of(rig, layer)
     target = remembered_take(rig)
     if layer.take_text is not None and layer.built_from != _signature(layer, target):
         source = packed_take(layer.take_text, layer.take_sha256)
         curves = curves_of_regions(rig, target, source, [layer.region], _choices_of(layer))
         build_layer(rig, layer, curves.get(layer.region), target)
-        strips = _strips_of(rig, layer)
+        strips = strips_of(rig, layer)
     own = [strip for strip in strips if is_as_written(strip, _written(layer).get(strip.id_data.id_type, ""))]
     for strip in strips:
         shift_strip(strip, layer.offset_frames - layer.shown_offset)
@@ -78,12 +78,11 @@ def settle(rig: bpy.types.Object, layer: Any) -> None:
         raise DataError(
             "its influence was keyed by hand",
             where=f"layer '{layer.name}'",
-            remedy="Change those keys in the NLA editor, or delete them all to use the strength again",
+            remedy="Change those keys in the NLA editor, or clear them to use one strength again",
         )
     layer.shown_strength = layer.strength
     layer.problem, layer.is_settled = "", True
-    for owner in performance_owners(rig):
-        owner.update_tag()
+    update_owners(rig)
 
 
 def _choices_of(layer: Any) -> LayerChoices:
@@ -147,7 +146,12 @@ def _widen_sliders(rig: bpy.types.Object, curves: LayerCurves) -> None:
             block.slider_max = max(block.slider_max, float(channel.values.max()))
 
 
-def _strips_of(rig: bpy.types.Object, layer: Any) -> list[bpy.types.NlaStrip]:
+def strips_of(rig: bpy.types.Object, layer: Any) -> list[bpy.types.NlaStrip]:
+    """Return a layer's strips, one on each data-block it animates.
+
+    Raises:
+        DataError: They were removed or renamed.
+    """
     found = [layer_strip(owner, layer.name) for owner in performance_owners(rig)]
     strips = [strip for strip in found if strip is not None]
     if not strips:

@@ -53,8 +53,7 @@ def remove_layer(rig: bpy.types.Object, name: str) -> None:
     stack.active = max(0, min(stack.active, len(stack.layers) - 1))
     if text is not None and text.users == int(text.use_fake_user):
         bpy.data.texts.remove(text)
-    for owner in performance_owners(rig):
-        owner.update_tag()
+    update_owners(rig)
 
 
 def layer_of(rig: bpy.types.Object, name: str) -> Any:
@@ -67,6 +66,12 @@ def layer_of(rig: bpy.types.Object, name: str) -> Any:
     if index < 0:
         raise DataError(f"has no layer '{name}'", where=rig.name, remedy="See rig.dvp_layers.layers")
     return rig.dvp_layers.layers[index]
+
+
+def update_owners(rig: bpy.types.Object) -> None:
+    """Tell Blender that the performance changed."""
+    for owner in performance_owners(rig):
+        owner.update_tag()
 
 
 def _unused_name(rig: bpy.types.Object, wanted: str) -> str:

@@ -42,7 +42,7 @@ def add_layer_strip(
     strip.blend_type = "REPLACE"
     strip.extrapolation = "NOTHING"
     strip.use_animated_influence = True
-    _clear(strip.fcurves.find("influence"))
+    clear_influence(strip)
 
 
 def _highest(tracks: bpy.types.NlaTracks, names: Collection[str]) -> bpy.types.NlaTrack | None:
@@ -133,6 +133,16 @@ def is_as_written(strip: bpy.types.NlaStrip, written: str) -> bool:
     """Say whether nobody has keyed the influence by hand; an influence without keys counts as not keyed."""
     keys = influence_keys(strip)
     return not keys or json.dumps(keys) == written
+
+
+def key_influence(strip: bpy.types.NlaStrip, frame: float, value: float) -> None:
+    """Set one key of a strip's influence; a key that stands there is replaced."""
+    strip.fcurves.find("influence").keyframe_points.insert(frame, value)
+
+
+def clear_influence(strip: bpy.types.NlaStrip) -> None:
+    """Remove every key of a strip's influence."""
+    _clear(strip.fcurves.find("influence"))
 
 
 def _set_influence(strip: bpy.types.NlaStrip, keys: list[Key]) -> None:

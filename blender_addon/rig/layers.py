@@ -30,8 +30,9 @@ from .layer_curves import (
     curves_of_regions,
     names_without_counterpart,
 )
-from .layer_settling import build_layer, settle
-from .layer_store import check_editable, layer_of, new_layer, remove_layer
+from .layer_settling import build_layer, settle, strips_of
+from .layer_store import check_editable, layer_of, new_layer, remove_layer, update_owners
+from .layer_strips import clear_influence, key_influence
 from .memory import pack_take, remembered_take
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "add_performer",
     "bake_layers",
     "change_layer",
+    "clear_strength_keys",
     "hide_tracked",
     "is_tracked_shown",
+    "key_strength",
     "remove_layer",
     "show_tracked",
 ]
@@ -139,6 +142,31 @@ def change_layer(rig: bpy.types.Object, name: str, **changes: Any) -> None:
         _set(layer, before)
         settle(rig, layer)
         raise
+
+
+def key_strength(rig: bpy.types.Object, name: str, frame: float, strength: float) -> None:
+    """Key a layer's strength at a frame, as a key in its strip's influence; from then on those keys count.
+
+    Raises:
+        DataError: No such layer, or a strength outside 0..1.
+    """
+    _check_strength(strength)
+    check_editable(rig)
+    for strip in strips_of(rig, layer_of(rig, name)):
+        key_influence(strip, frame, strength)
+    update_owners(rig)
+
+
+def clear_strength_keys(rig: bpy.types.Object, name: str) -> None:
+    """Remove a layer's strength keys; its constant strength counts again.
+
+    Raises:
+        DataError: No such layer.
+    """
+    layer = layer_of(rig, name)
+    for strip in strips_of(rig, layer):
+        clear_influence(strip)
+    settle(rig, layer)
 
 
 def _possible_curves(

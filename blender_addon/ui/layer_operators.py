@@ -11,8 +11,17 @@ from dvp_core.data.errors import DataError
 from dvp_core.edit import REGIONS
 
 from .. import compat
-from ..rig.layer_store import check_editable
-from ..rig.layers import add_performer, bake_layers, hide_tracked, is_tracked_shown, remove_layer, show_tracked
+from ..rig.layer_store import check_editable, layer_of
+from ..rig.layers import (
+    add_performer,
+    bake_layers,
+    clear_strength_keys,
+    hide_tracked,
+    is_tracked_shown,
+    key_strength,
+    remove_layer,
+    show_tracked,
+)
 from ..rig.reading import rig_of_scene
 from .reporting import reported
 
@@ -31,6 +40,12 @@ def can_change_layers(operator: type[bpy.types.Operator], context: bpy.types.Con
         operator.poll_message_set("The rig has no layer; add a performer first")
         return False
     return True
+
+
+def chosen_layer(rig: bpy.types.Object) -> str:
+    """Return the name of the layer chosen in the list of a rig that has layers."""
+    stack = rig.dvp_layers
+    return stack.layers[min(stack.active, len(stack.layers) - 1)].name
 
 
 class DVP_OT_add_performer(bpy.types.Operator, ImportHelper):
@@ -103,10 +118,73 @@ class DVP_OT_remove_layer(bpy.types.Operator):
 
     def _remove(self, context: bpy.types.Context) -> str:
         rig = rig_of_scene(context.scene)
-        stack = rig.dvp_layers
-        name = self.name or stack.layers[min(stack.active, len(stack.layers) - 1)].name
+        name = self.name or chosen_layer(rig)
         remove_layer(rig, name)
         return f"Removed {name}"
+
+
+class DVP_OT_key_layer_strength(bpy.types.Operator):
+    """Key the chosen layer's strength at this frame; between keys it changes as any animation curve does."""
+
+    bl_idname = "dvp.key_layer_strength"
+    bl_label = "Key Strength"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    name: StringProperty(
+        name="Layer", description="Left out, the layer chosen in the list counts", options={"SKIP_SAVE"}
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="0 is the performance below, 1 the performer's; left out, the layer's own strength",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a layer."""
+        return can_change_layers(cls, context, needs_layer=True)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Key it at the scene's frame."""
+        return reported(self, lambda: self._key(context))
+
+    def _key(self, context: bpy.types.Context) -> str:
+        rig, frame = rig_of_scene(context.scene), context.scene.frame_current
+        name = self.name or chosen_layer(rig)
+        if not self.properties.is_property_set("strength"):
+            self.strength = layer_of(rig, name).strength
+        key_strength(rig, name, frame, self.strength)
+        return f"{name}: strength {self.strength:.2f} at frame {frame}"
+
+
+class DVP_OT_clear_layer_keys(bpy.types.Operator):
+    """Remove the chosen layer's strength keys; its slider counts again."""
+
+    bl_idname = "dvp.clear_layer_keys"
+    bl_label = "Clear Strength Keys"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    name: StringProperty(
+        name="Layer", description="Left out, the layer chosen in the list counts", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a layer."""
+        return can_change_layers(cls, context, needs_layer=True)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove them."""
+        return reported(self, lambda: self._clear(context))
+
+    def _clear(self, context: bpy.types.Context) -> str:
+        rig = rig_of_scene(context.scene)
+        name = self.name or chosen_layer(rig)
+        clear_strength_keys(rig, name)
+        return f"{name}: strength {layer_of(rig, name).strength:.2f} throughout"
 
 
 class DVP_OT_bake_layers(bpy.types.Operator):
@@ -179,6 +257,8 @@ class DVP_FH_performer(compat.FileHandler):
 CLASSES = (
     DVP_OT_add_performer,
     DVP_OT_remove_layer,
+    DVP_OT_key_layer_strength,
+    DVP_OT_clear_layer_keys,
     DVP_OT_bake_layers,
     DVP_OT_compare_with_tracked,
     *((DVP_FH_performer,) if compat.HAS_FILE_DROP else ()),

@@ -73,6 +73,9 @@ def draw_layers(layout: Any, rig: bpy.types.Object) -> None:
 def _draw_layer(layout: Any, layer: Any) -> None:
     column = layout.column()
     column.prop(layer, "strength")
+    row = column.row(align=True)
+    row.operator(layer_operators.DVP_OT_key_layer_strength.bl_idname, icon="KEY_HLT")
+    row.operator(layer_operators.DVP_OT_clear_layer_keys.bl_idname, icon="KEY_DEHLT")
     column.prop(layer, "offset_frames")
     if layer.take_text is not None:  # what was baked has no performer to be read otherwise
         column.prop(layer, "neutral")

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from small_take import small_take, without_face
+from test_smoothing import tracked_take
 
 from blender_addon.compat import ActionCurves, vertex_positions
 from blender_addon.passes.exporting import export_passes
@@ -21,6 +22,7 @@ from blender_addon.rig.layers import (
     change_layer,
     hide_tracked,
     is_tracked_shown,
+    key_strength,
     remove_layer,
     show_tracked,
 )
@@ -37,6 +39,7 @@ from dvp_core.passes import PassFolder
 from dvp_core.passes.render import render_passes
 
 CURVES = ("expression", "head_rotation_wxyz", "head_translation_m", "gaze_rad")
+BUTTONS = ("add_performer", "remove_layer", "key_layer_strength", "bake_layers", "compare_with_tracked")
 ROUNDING = 2e-7  # float32 around 1
 
 
@@ -107,6 +110,11 @@ def passes_of(shot, name):
     """The passes of one frame in the middle, as the scene exports them."""
     export_passes(shot.scene, shot.folder / name, FrameRange.span(1011, 1011))
     return PassFolder(shot.folder / name).read(1011)
+
+
+def exported(shot, name):
+    """The bytes of two frames' files."""
+    return [path.read_bytes() for path in export_passes(shot.scene, shot.folder / name, FrameRange.parse("1004,1020"))]
 
 
 def passes_of_take(shot, take):
@@ -198,7 +206,7 @@ def test_an_animators_key_above_still_adds(shot):
 
 def test_the_file_shows_the_same_after_reopening_and_can_still_be_changed(shot):
     add_performer(shot.rig, shot.folder / "bea.take", strength=0.7, offset_frames=2)
-    before = shown(shot)
+    before, passes = shown(shot), exported(shot, "before")
     bpy.ops.wm.save_as_mainfile(filepath=str(shot.folder / "shot.blend"))
     (shot.folder / "bea.take").unlink()
     bpy.ops.wm.read_homefile(use_empty=True)
@@ -206,6 +214,7 @@ def test_the_file_shows_the_same_after_reopening_and_can_still_be_changed(shot):
     bpy.ops.wm.open_mainfile(filepath=str(shot.folder / "shot.blend"))
     shot.scene, shot.rig = bpy.context.scene, bpy.data.objects["Ada Rig"]
     assert_same(shown(shot), before)
+    assert exported(shot, "after") == passes
     change_layer(shot.rig, "Bea mouth", is_swapped=True)
     assert np.abs(shown(shot)["expression"] - before["expression"]).max() > 0.05
     change_layer(shot.rig, "Bea mouth", is_swapped=False)
@@ -240,6 +249,15 @@ def test_a_key_set_to_a_value_shows_that_value_over_a_layer(shot):
     add_performer(shot.rig, shot.folder / "bea.take", strength=0.6, offset_frames=3)
     key_expression(shot.rig, "jawOpen", 1012, 0.5)
     assert shown(shot, [1012])["expression"][0, 3] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_key_inserted_as_an_animator_does_shows_its_value_over_a_layer(shot):
+    add_performer(shot.rig, shot.folder / "bea.take", strength=0.6, offset_frames=3)
+    shot.scene.frame_set(1012)
+    block = shot.face.data.shape_keys.key_blocks["jawOpen"]
+    block.value = 0.625
+    assert block.keyframe_insert("value", frame=1012)
+    assert shown(shot, [1012])["expression"][0, 3] == pytest.approx(0.625, abs=1e-6)
 
 
 def test_new_layers_lie_below_what_the_animator_pushed_down(shot):
@@ -365,13 +383,35 @@ def test_what_was_keyed_by_hand_stays(shot):
     assert 0.5 in [point.co[1] for point in curve.keyframe_points]
 
 
-def test_the_dial_of_smoothing_makes_layers_follow(shot):
-    add_performer(shot.rig, shot.folder / "bea.take", strength=0.4)
-    built = shot.rig.dvp_layers.layers[0].built_from
-    shot.rig.dvp_rig.is_measured = True
-    with pytest.raises(DataError, match="no measurement"):
-        turn_dial(shot.rig, 0.5)
-    assert shot.rig.dvp_layers.layers[0].built_from == built
+def test_strength_may_be_keyed_over_time(shot):
+    add_performer(shot.rig, shot.folder / "bea.take", regions=("jaw",))
+    full, tracked = shown(shot)["expression"][:, 3], shot.take.expression[:, 3]
+    for frame, strength in ((1005, 1.0), (1010, 0.0), (1024, 0.0)):
+        key_strength(shot.rig, "Bea jaw", frame, strength)
+    faded = shown(shot)["expression"][:, 3]
+    np.testing.assert_array_equal(faded[:5], full[:5])
+    np.testing.assert_array_equal(faded[9:], tracked[9:])
+    share = (faded[5:9] - tracked[5:9]) / (full[5:9] - tracked[5:9])
+    assert (np.diff(share) < 0).all()
+    bpy.ops.dvp.clear_layer_keys(name="Bea jaw")
+    np.testing.assert_array_equal(shown(shot)["expression"][:, 3], full)
+    shot.scene.frame_set(1005)
+    bpy.ops.dvp.key_layer_strength(strength=0.0)
+    np.testing.assert_array_equal(shown(shot, [1005])["expression"][0, 3], tracked[4])
+
+
+def test_the_dial_of_smoothing_makes_layers_follow(context, tmp_path):
+    take, performer = tracked_take(), bea(frame_count=8)
+    write_take(tmp_path / "ada.take", take)
+    write_take(tmp_path / "bea.take", performer)
+    imported = import_take(tmp_path / "ada.take", context=context)
+    shot = SimpleNamespace(rig=imported.rig, take=imported.take, scene=context.scene)
+    add_performer(shot.rig, tmp_path / "bea.take", strength=0.0)
+    calm = turn_dial(shot.rig, 0.9)
+    assert_same(shown(shot), curves_of(calm))
+    for layer in shot.rig.dvp_layers.layers:
+        layer.strength = 1.0
+    assert_same(shown(shot), curves_of(transfer(performer, calm)), ROUNDING)
 
 
 def test_other_expression_sets_go_by_name_and_the_rest_is_told(shot):
@@ -401,7 +441,9 @@ def test_the_neutral_may_be_a_frame_or_none(shot):
         np.testing.assert_allclose(actual["gaze_rad"], expected.gaze_rad.reshape(24, 4), atol=ROUNDING)
 
 
-@pytest.mark.parametrize("button", ["add_performer", "remove_layer", "bake_layers", "compare_with_tracked"])
+@pytest.mark.parametrize(
+    "button", ["add_performer", "remove_layer", "bake_layers", "compare_with_tracked", "key_layer_strength"]
+)
 def test_every_button_is_one_undo_step(shot, button):
     add_performer(shot.rig, shot.folder / "bea.take", strength=0.5)
     before, tracks = shown(shot), track_names()
