@@ -20,7 +20,7 @@ from .animation import Channel
 from .homes import performance_owners
 from .layer_curves import LayerCurves
 from .layer_settling import build_layer, settle
-from .layer_store import check_editable, new_layer, remove_layer
+from .layer_store import check_all_play, check_editable, new_layer, remove_layer
 from .layer_strips import layer_strip
 from .memory import remembered_take
 
@@ -33,12 +33,13 @@ def bake_layers(rig: bpy.types.Object, scene: bpy.types.Scene) -> str:
     The baked layer has a strength and a place in time like any other; outside the take's frames it holds its ends.
 
     Raises:
-        DataError: There is no layer, or the NLA is at work on a strip.
+        DataError: There is no layer, a strip is in tweak mode, or a track is solo.
     """
     merged = [layer.name for layer in rig.dvp_layers.layers]
     if not merged:
         raise DataError("has no layer to bake", where=rig.name, remedy="Add a performer first")
     check_editable(rig)
+    check_all_play(rig)
     take = remembered_take(rig)
     channels = _layered_channels(rig, merged)
     with _animator_off(rig, merged), _frame_kept(scene):
@@ -47,7 +48,6 @@ def bake_layers(rig: bpy.types.Object, scene: bpy.types.Scene) -> str:
     for (owner, channel), column in zip(channels, values.T, strict=True):
         baked.setdefault(owner, []).append(Channel(channel.data_path, channel.index, column, channel.group))
     layer = new_layer(rig, BAKED)
-    layer.performer = BAKED
     frames = np.array(take.frames.numbers)
     build_layer(rig, layer, LayerCurves(frames, float(take.frame_count - 1), 0.0, list(baked.items())), take)
     name = layer.name

@@ -80,7 +80,7 @@ def apply_edit_as_keys(rig: bpy.types.Object, edit: Edit) -> None:
     """Write an edit of the tracked performance into the animator's layer, with as few keys as its curves need.
 
     `dvp_core.edit` says what the edited performance is; the layer receives what it differs by. Keys of the animator's
-    in the same channels and frames are written over.
+    in the same channels and frames are written over. Layers of a second performer stay below and are added to.
 
     Raises:
         DataError: The take has no such expression.

@@ -37,11 +37,10 @@ from .reading import face_object_of
 def settle_layers(rig: bpy.types.Object) -> None:
     """Make every layer's curves anew where the take below changed, as after a turn of the dial of smoothing.
 
-    Raises:
-        DataError: As `settle`.
+    A layer that cannot follow stays as it was, and its `problem` says why.
     """
     for layer in rig.dvp_layers.layers:
-        settle(rig, layer)
+        settle_and_say(rig, layer)
 
 
 def settle_and_say(rig: bpy.types.Object, layer: Any) -> None:

@@ -12,27 +12,40 @@ from dvp_core.data.errors import DataError
 from .homes import performance_owners
 from .layer_strips import remove_layer_strip
 
+_NAME_BYTES = 40  # Blender cuts the names of tracks at 63
 
-def new_layer(rig: bpy.types.Object, wanted_name: str) -> Any:
-    """Return the settings of a new, empty layer at the top of the list; a name that is taken gets a number."""
+
+def new_layer(rig: bpy.types.Object, performer: str, region: str = "") -> Any:
+    """Return the settings of a new, empty layer at the end of the list; a name that is taken gets a number."""
     stack = rig.dvp_layers
-    name = _unused_name(rig, wanted_name)
+    short = performer.encode()[:_NAME_BYTES].decode(errors="ignore")
+    name = _unused_name(rig, f"{short} {region}".strip())
     layer = stack.layers.add()
-    layer.name = name
+    layer.name, layer.performer, layer.region = name, performer, region
     stack.active = len(stack.layers) - 1
     return layer
 
 
 def check_editable(rig: bpy.types.Object) -> None:
-    """Check that nobody is at work inside the NLA.
+    """Check that nobody is at work inside a strip.
 
     Raises:
-        DataError: A strip is in tweak mode, where Blender swaps actions, or a track is solo, which hides all others.
+        DataError: A strip is in tweak mode, where Blender swaps actions.
     """
     for owner in performance_owners(rig):
         animation = owner.animation_data
         if animation is not None and animation.use_tweak_mode:
             raise DataError("an NLA strip is in tweak mode", where=rig.name, remedy="Leave it (Tab in the NLA editor)")
+
+
+def check_all_play(rig: bpy.types.Object) -> None:
+    """Check that what is seen is the whole stack.
+
+    Raises:
+        DataError: A track is solo, which hides all others.
+    """
+    for owner in performance_owners(rig):
+        animation = owner.animation_data
         if animation is not None and any(track.is_solo for track in animation.nla_tracks):
             raise DataError("an NLA track is solo", where=rig.name, remedy="Switch its star off in the NLA editor")
 

@@ -107,8 +107,7 @@ def add_performer(
     text = _text_of(rig, source, path)
     performer, layers = source.subject or path.stem, []
     for region, region_curves in curves.items():
-        layer = new_layer(rig, f"{performer} {region}")
-        layer.performer, layer.region = performer, region
+        layer = new_layer(rig, performer, region)
         layer.take_text, layer.take_sha256 = text, source.sha256
         layer.strength, layer.offset_frames = strength, offset_frames
         layer.neutral, layer.neutral_frame, layer.is_swapped = neutral, neutral_frame, is_swapped

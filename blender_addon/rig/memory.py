@@ -19,7 +19,7 @@ from dvp_core.data.take import Take, read_take
 from dvp_core.edit import smooth
 
 _BYTES = "take_bytes"
-_CACHE_LIMIT = 4
+_CACHE_LIMIT = 8
 DIAL_DECIMALS = 4
 """A slider holds float32; rounded, its 0.8 is the 0.8 of the command line, and so is every bit that follows."""
 _cache: dict[str, Take] = {}  # by content hash, so that it can never be stale

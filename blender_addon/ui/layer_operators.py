@@ -11,7 +11,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.edit import REGIONS
 
 from .. import compat
-from ..rig.layer_store import check_editable, layer_of
+from ..rig.layer_store import check_all_play, check_editable, layer_of
 from ..rig.layers import (
     add_performer,
     bake_layers,
@@ -77,7 +77,7 @@ class DVP_OT_add_performer(bpy.types.Operator, ImportHelper):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a rig whose NLA is not at work on a strip."""
+        """Need a rig, and no strip in tweak mode."""
         return can_change_layers(cls, context, needs_layer=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -196,8 +196,15 @@ class DVP_OT_bake_layers(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a layer."""
-        return can_change_layers(cls, context, needs_layer=True)
+        """Need a layer, and no track that hides others."""
+        if not can_change_layers(cls, context, needs_layer=True):
+            return False
+        try:
+            check_all_play(rig_of_scene(context.scene))
+        except DataError as error:
+            cls.poll_message_set(str(error))
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Bake the scene's rig."""

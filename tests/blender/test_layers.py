@@ -231,6 +231,15 @@ def test_removing_every_layer_leaves_nothing(shot):
     assert [track.name for track in shot.rig.animation_data.nla_tracks] == ["Tracked"]
 
 
+def test_a_long_name_is_shortened_as_blender_would(shot):
+    write_take(shot.folder / "long.take", replace(shot.performer, subject="ä" * 60))
+    (name,) = add_performer(shot.rig, shot.folder / "long.take", regions=("jaw",)).layers
+    change_layer(shot.rig, name, strength=0.0)
+    assert_same(shown(shot), curves_of(shot.take))
+    (again,) = add_performer(shot.rig, shot.folder / "long.take", regions=("jaw",)).layers
+    assert again == f"{name} 2"
+
+
 def test_bad_wishes_change_nothing(shot):
     wishes = (
         {"regions": ("nose",)},
@@ -475,9 +484,22 @@ def test_buttons_do_what_the_functions_do(shot):
 def test_greyed_buttons_say_why(shot):
     with pytest.raises(RuntimeError, match="no layer"):
         bpy.ops.dvp.bake_layers()
-    shot.rig.animation_data.nla_tracks["Tracked"].is_solo = True
+    add_performer(shot.rig, shot.folder / "bea.take")
+    animation = shot.rig.animation_data
+    animation.nla_tracks["Tracked"].is_solo = True
     with pytest.raises(RuntimeError, match="solo"):
-        bpy.ops.dvp.add_performer(filepath=str(shot.folder / "bea.take"))
+        bpy.ops.dvp.bake_layers()
+    animation.nla_tracks["Tracked"].is_solo = False
+    strip = animation.nla_tracks["Bea head"].strips[0]
+    animation.nla_tracks.active, strip.select = animation.nla_tracks["Bea head"], True
+    animation.use_tweak_mode = True
+    assert animation.use_tweak_mode
+    for button in (bpy.ops.dvp.bake_layers, bpy.ops.dvp.remove_layer, bpy.ops.dvp.key_layer_strength):
+        with pytest.raises(RuntimeError, match="tweak mode"):
+            button()
+    shot.rig.dvp_layers.layers[0].strength = 0.5
+    assert "tweak mode" in shot.rig.dvp_layers.layers[0].problem
+    animation.use_tweak_mode = False
     bpy.ops.wm.read_homefile(use_empty=True)
     with pytest.raises(RuntimeError, match="no portrait rig"):
         bpy.ops.dvp.add_performer(filepath=str(shot.folder / "bea.take"))
