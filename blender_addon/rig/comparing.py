@@ -3,7 +3,7 @@
 
 It is a copy of the rig that shares the tracked strip's action, so a turn of the dial shows in it. It is no portrait
 rig: passes never see it, and other engines are told not to render it. It stands in the axes of the plate's camera,
-whatever was done to the rig.
+whatever was done to the rig; the animator's poses, constraints, drivers, modifiers and shapes are left out.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def _copied_rig(rig: bpy.types.Object, collection: bpy.types.Collection) -> bpy.
                 group.property_unset(name)
     _keep_tracked_alone(copy)
     for item in (copy, *copy.pose.bones):
+        item.matrix_basis = Matrix()
         while item.constraints:
             item.constraints.remove(item.constraints[0])
     copy.hide_select = copy.hide_render = copy.hide_viewport = True
@@ -102,30 +103,23 @@ def _copied_face(
             copy.modifiers.remove(modifier)
     key = copy.data.shape_keys
     _keep_tracked_alone(key)
-    _aim_drivers(key, rig, skeleton)
     for block in key.key_blocks:
-        block.slider_min, block.slider_max = -_REACH, _REACH
+        block.slider_min, block.slider_max, block.value = -_REACH, _REACH, 0.0
     copy.hide_select = copy.hide_render = True
     return copy
 
 
 def _keep_tracked_alone(owner: bpy.types.ID) -> None:
-    """Remove the animator's keys and every track but the tracked one from a copied data-block."""
+    """Remove the animator's keys, all drivers and every track but the tracked one from a copied data-block."""
     animation = owner.animation_data
+    for driver in list(animation.drivers):
+        animation.drivers.remove(driver)
     animation.action = None
     for track in list(animation.nla_tracks):
         if track.name != names.TRACKED_TRACK:
             animation.nla_tracks.remove(track)
         else:
             track.mute = track.is_solo = False
-
-
-def _aim_drivers(owner: bpy.types.ID, old: bpy.types.Object, new: bpy.types.Object) -> None:
-    """Let drivers that read the rig read its copy."""
-    for curve in owner.animation_data.drivers:
-        for target in [target for variable in curve.driver.variables for target in variable.targets]:
-            if target.id == old:
-                target.id = new
 
 
 def _stand_in_camera_axes(skeleton: bpy.types.Object, camera: bpy.types.Object | None, distance_m: float) -> None:

@@ -81,10 +81,24 @@ def test_passes_see_the_layers_and_never_the_tracked_head(shot):
     hide_tracked(shot.rig)
 
 
+def pose_otherwise(shot):
+    """Change the face in ways that are no keys: a constraint, a driver, a shape, a modifier, a place."""
+    constraint = shot.rig.pose.bones["head"].constraints.new("LIMIT_LOCATION")
+    constraint.use_max_x, constraint.max_x = True, -0.1
+    added = shot.face.shape_key_add(name="extra", from_mix=False)
+    added.data[0].co.x += 0.1
+    added.value = 1.0
+    driver = shot.face.data.shape_keys.key_blocks["jawOpen"].driver_add("value").driver
+    driver.type, driver.expression = "SCRIPTED", "0.9"
+    shot.face.modifiers.new("smooth", "SMOOTH")
+    shot.rig.location.x = 0.3
+
+
 def test_the_tracked_head_plays_the_tracked_performance_beside(shot):
     tracked = [evaluated_vertices(shot.face, shot.scene, frame) for frame in (1001, 1011)]
     add_performer(shot.rig, shot.folder / "bea.take")
     key_head_rotation(shot.rig, 1001, yaw_deg=20)
+    pose_otherwise(shot)
     head = show_tracked(shot.rig, place="OVER")
     for frame, expected in zip((1001, 1011), tracked, strict=True):
         np.testing.assert_allclose(evaluated_vertices(head, shot.scene, frame), expected, atol=1e-6)
