@@ -45,3 +45,11 @@ def take_file(tmp_path):
     path = tmp_path / "ada.take"
     write_take(path, take)
     return path, take
+
+
+@pytest.fixture
+def shot(context, tmp_path):
+    """Ada's rig, and on disk her own take and that of a second performer."""
+    from layer_shot import make_shot
+
+    return make_shot(context, tmp_path)
