@@ -42,6 +42,11 @@ class ActionCurves:
             curve.group = self._bag.groups.get(group) or self._bag.groups.new(group)
         return curve
 
+    def clear(self) -> None:
+        """Remove every curve of the data-block."""
+        for curve in list(self._bag.fcurves):
+            self._bag.fcurves.remove(curve)
+
     def find_or_new(self, data_path: str, index: int = 0, *, group: str = "") -> Any:
         """Return the curve of a channel, made where it is missing."""
         return self.find(data_path, index) or self.new(data_path, index, group=group)

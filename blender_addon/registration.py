@@ -7,20 +7,32 @@ import atexit
 
 import bpy
 
-from . import preferences, properties
+from . import layer_properties, preferences, properties
 from .job_watcher import stop_watching
 from .passes import engine
-from .ui import control_panels, export_operators, import_operators, panels, smoothing_operators, submit_operators
+from .ui import (
+    control_panels,
+    export_operators,
+    import_operators,
+    layer_operators,
+    layer_panel,
+    panels,
+    smoothing_operators,
+    submit_operators,
+)
 
 CLASSES = (
     *properties.CLASSES,
+    *layer_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
     *export_operators.CLASSES,
     *submit_operators.CLASSES,
+    *layer_operators.CLASSES,
     *panels.CLASSES,
     *control_panels.CLASSES,
+    *layer_panel.CLASSES,
     *engine.CLASSES,
 )
 _registered: list[type] = []
@@ -32,7 +44,9 @@ def register() -> None:
         bpy.utils.register_class(item)
         _registered.append(item)
     properties.add_properties()
+    layer_properties.add_properties()
     import_operators.add_menu()
+    layer_operators.add_menu()
     engine.add_to_panels()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
@@ -43,8 +57,10 @@ def unregister() -> None:
     if not _registered:
         return
     engine.remove_from_panels()
+    layer_operators.remove_menu()
     import_operators.remove_menu()
     stop_watching()
+    layer_properties.remove_properties()
     properties.remove_properties()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())

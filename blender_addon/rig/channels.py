@@ -29,17 +29,27 @@ def expression_channels(take: Take) -> list[Channel]:
 
 def rig_channels(take: Take) -> list[Channel]:
     """Return the channels of the armature object: head, eyes and light."""
-    rotation, location = opengl_pose_from_take_pose(
-        unwrapped_quaternions(take.head_rotation_wxyz), take.head_translation_m
-    )
-    channels = [Channel(names.HEAD_LOCATION, axis, location[:, axis], names.HEAD_BONE) for axis in range(3)]
-    channels += [Channel(names.HEAD_ROTATION, part, rotation[:, part], names.HEAD_BONE) for part in range(4)]
-    for side, bone in enumerate(names.EYE_BONES):
-        yaw, pitch = take.gaze_rad[:, side, 0], take.gaze_rad[:, side, 1]
-        channels.append(Channel(names.eye_rotation(side), 0, pitch, bone))
-        channels.append(Channel(names.eye_rotation(side), 2, yaw, bone))
+    channels = head_channels(unwrapped_quaternions(take.head_rotation_wxyz), take.head_translation_m)
+    channels += gaze_channels(take.gaze_rad)
     light = take.illumination_sh.reshape(-1, names.LIGHT_FLOATS)
     channels += [Channel(names.LIGHT, number, light[:, number], "Light") for number in range(names.LIGHT_FLOATS)]
+    return channels
+
+
+def head_channels(rotation_wxyz: np.ndarray, translation_m: np.ndarray) -> list[Channel]:
+    """Return the channels of a head's pose `T_camera_head`: quaternions (F, 4) without jumps of sign, and (F, 3)."""
+    rotation, location = opengl_pose_from_take_pose(rotation_wxyz, translation_m)
+    channels = [Channel(names.HEAD_LOCATION, axis, location[:, axis], names.HEAD_BONE) for axis in range(3)]
+    return channels + [Channel(names.HEAD_ROTATION, part, rotation[:, part], names.HEAD_BONE) for part in range(4)]
+
+
+def gaze_channels(gaze_rad: np.ndarray) -> list[Channel]:
+    """Return the channels of both eyes' gaze (F, 2, 2)."""
+    channels = []
+    for side, bone in enumerate(names.EYE_BONES):
+        yaw, pitch = gaze_rad[:, side, 0], gaze_rad[:, side, 1]
+        channels.append(Channel(names.eye_rotation(side), 0, pitch, bone))
+        channels.append(Channel(names.eye_rotation(side), 2, yaw, bone))
     return channels
 
 

@@ -19,7 +19,8 @@ from dvp_core.maths.rotations import (
 )
 
 from . import names
-from .animation import animator_curves, tracked_values
+from .animation import animator_curves
+from .layer_strips import values_below
 from .memory import remembered_take
 from .reading import face_object_of
 
@@ -35,16 +36,17 @@ def key_expression(rig: bpy.types.Object, name: str, frame: float, value: float,
         rig: The portrait rig.
         name: Such as "mouthSmileLeft".
         frame: Plate frame.
-        value: What is seen there while controls rest ("replace"), or what is added to the tracked value ("add").
+        value: What is seen there while controls rest ("replace"), or what is added to what lies below ("add").
         mode: Which of both `value` means; the keys are the same kind, and hold beyond the first and last.
     """
     key = face_object_of(rig).data.shape_keys
     if name not in key.key_blocks:
         raise DataError(f"has no expression '{name}'", where=rig.name, remedy="See the shape keys of its face")
     path = names.expression_value(name)
-    tracked = tracked_values(key, path, np.array([frame]))[0] if mode == "replace" else 0.0
+    layers = [layer.name for layer in rig.dvp_layers.layers]
+    below = values_below(key, path, np.array([frame]), layers)[0] if mode == "replace" else 0.0
     curve = animator_curves(key).find_or_new(path, group="Expressions")
-    _set_key(curve, frame, value - tracked)
+    _set_key(curve, frame, value - below)
 
 
 def key_head_rotation(
@@ -78,7 +80,7 @@ def apply_edit_as_keys(rig: bpy.types.Object, edit: Edit) -> None:
     """Write an edit of the tracked performance into the animator's layer, with as few keys as its curves need.
 
     `dvp_core.edit` says what the edited performance is; the layer receives what it differs by. Keys of the animator's
-    in the same channels and frames are written over.
+    in the same channels and frames are written over. Layers of a second performer stay below and are added to.
 
     Raises:
         DataError: The take has no such expression.

@@ -19,7 +19,7 @@ from dvp_core.data.take import Take, read_take
 from dvp_core.edit import smooth
 
 _BYTES = "take_bytes"
-_CACHE_LIMIT = 4
+_CACHE_LIMIT = 8
 DIAL_DECIMALS = 4
 """A slider holds float32; rounded, its 0.8 is the 0.8 of the command line, and so is every bit that follows."""
 _cache: dict[str, Take] = {}  # by content hash, so that it can never be stale
@@ -36,11 +36,36 @@ def remember_take(rig: bpy.types.Object, take: Take, path: Path, *, is_packed: b
     settings.smoothing = settings.shown_smoothing = take.smoothing
     settings.is_measured = take.measured is not None
     if is_packed:
-        text = bpy.data.texts.new(path.name)
-        text.write(_description(take, path))
-        text[_BYTES] = path.read_bytes()
-        settings.take_text = text
+        settings.take_text = pack_take(take, path)
     _keep(take)
+
+
+def pack_take(take: Take, path: Path) -> bpy.types.Text:
+    """Return a new Text data-block that carries a take file's bytes and says what it is."""
+    text = bpy.data.texts.new(path.name)
+    text.write(_description(take, path))
+    text[_BYTES] = path.read_bytes()
+    _keep(take)
+    return text
+
+
+def packed_take(text: bpy.types.Text, sha256: str) -> Take:
+    """Return the take that a Text data-block carries.
+
+    Args:
+        text: Made by `pack_take`.
+        sha256: Of the take's content.
+
+    Raises:
+        DataError: The text lost its bytes, or carries another take.
+    """
+    if sha256 not in _cache:
+        content = text.get(_BYTES)
+        if content is not None:
+            _keep(_unpacked(content))
+    if sha256 not in _cache:
+        raise DataError("carries its take no longer", where=f"text '{text.name}'", remedy="Add the performer again")
+    return _cache[sha256]
 
 
 def remember_dial(rig: bpy.types.Object, take: Take) -> None:
@@ -102,12 +127,14 @@ def forget_takes() -> None:
 def _load(rig: bpy.types.Object) -> Take:
     text = rig.dvp_rig.take_text
     content = text.get(_BYTES) if text is not None else None
-    if content is not None:
-        with tempfile.TemporaryDirectory(prefix="dvp-") as folder:
-            unpacked = Path(folder) / "packed.take"
-            unpacked.write_bytes(content)
-            return read_take(unpacked)
-    return read_take(_take_file(rig))
+    return read_take(_take_file(rig)) if content is None else _unpacked(content)
+
+
+def _unpacked(content: bytes) -> Take:
+    with tempfile.TemporaryDirectory(prefix="dvp-") as folder:
+        unpacked = Path(folder) / "packed.take"
+        unpacked.write_bytes(content)
+        return read_take(unpacked)
 
 
 def _take_file(rig: bpy.types.Object) -> Path:
@@ -169,7 +196,7 @@ def _baked_model(take: Take, path: Path | str) -> FaceModel:
 
 def _description(take: Take, path: Path) -> str:
     lines = [
-        "A take of Deep Video Portraits is packed with this text; the rig needs it to render its passes.",
+        "A take of Deep Video Portraits is packed with this text; its rig needs it to render passes or rebuild layers.",
         f"file: {path.name}",
         f"subject: {take.subject}",
         f"clip: {take.clip.file_name}, {take.clip.width_px} x {take.clip.height_px}, {take.clip.fps} frames/s",

@@ -15,6 +15,7 @@ from dvp_core.edit import smooth
 
 from .animation import refill_tracked_layers
 from .channels import check_key_limits, expression_channels, rig_channels, set_key_limits
+from .layer_settling import settle_layers
 from .memory import DIAL_DECIMALS, imported_take, remember_dial, remembered_take
 from .reading import face_object_of
 
@@ -44,4 +45,5 @@ def turn_dial(rig: bpy.types.Object, strength: float) -> Take:
     refill_tracked_layers([(face.data.shape_keys, expression_channels(take)), (rig, rig_channels(take))], frames)
     set_key_limits(face, take, before=before)
     remember_dial(rig, take)
+    settle_layers(rig)
     return take

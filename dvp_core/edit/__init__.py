@@ -6,7 +6,7 @@ Nothing here reads a file or draws a picture, and all of it runs inside Blender.
 from dvp_core.edit.apply import apply_edit
 from dvp_core.edit.channels import CHANNELS, REGIONS, region_of
 from dvp_core.edit.doubts import find_doubts
-from dvp_core.edit.neutral import Neutral, find_neutral
+from dvp_core.edit.neutral import Neutral, find_neutral, neutral_at
 from dvp_core.edit.smoothing import DEFAULT_SMOOTHING, checked_smoothing, smooth
 from dvp_core.edit.transfer import transfer
 
@@ -19,6 +19,7 @@ __all__ = [
     "checked_smoothing",
     "find_doubts",
     "find_neutral",
+    "neutral_at",
     "region_of",
     "smooth",
     "transfer",

@@ -64,6 +64,21 @@ def find_neutral(take: Take) -> Neutral:
     )
 
 
+def neutral_at(take: Take, frame: int) -> Neutral:
+    """Return the pose and expression of one frame as the person's rest.
+
+    Raises:
+        DataError: The take does not hold that frame.
+    """
+    index = take.index_of(frame)
+    return Neutral(
+        head_rotation_wxyz=take.head_rotation_wxyz[index].astype(np.float64),
+        head_translation_m=take.head_translation_m[index].astype(np.float64),
+        expression=take.expression[index].astype(np.float64),
+        gaze_rad=take.gaze_rad[index].astype(np.float64),
+    )
+
+
 def _resting_expression(expression: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return the level (E,) from which activity is measured.
 

@@ -1,4 +1,4 @@
-"""What judges and the network want of each other: short functions of logits and of what the judges saw."""
+"""The losses of discriminators and generator: short functions of logits and of discriminators' features."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dvp_core.generator.networks import Judgement
+from dvp_core.generator.networks import Response
 
 
 def adversarial_error(logits: Tensor, *, is_real: bool) -> Tensor:
@@ -17,8 +17,8 @@ def adversarial_error(logits: Tensor, *, is_real: bool) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, answer)
 
 
-def hinge_error(on_made: Sequence[Judgement], on_wanted: Sequence[Judgement]) -> Tensor:
-    """What the judges minimise: logits below -1 on made, above 1 on wanted pictures (Lim and Ye 2017)."""
+def hinge_error(on_made: Sequence[Response], on_wanted: Sequence[Response]) -> Tensor:
+    """What the discriminators minimise: logits below -1 on made, above 1 on wanted pictures (Lim and Ye 2017)."""
     errors = [
         _mean(functional.relu(1 + made.logits.float()) + functional.relu(1 - wanted.logits.float()), made.weight)
         for made, wanted in zip(on_made, on_wanted, strict=True)
@@ -26,13 +26,13 @@ def hinge_error(on_made: Sequence[Judgement], on_wanted: Sequence[Judgement]) ->
     return torch.stack(errors).sum()
 
 
-def fooling_error(on_made: Sequence[Judgement]) -> Tensor:
-    """What the network minimises: how little the judges take its pictures for filmed ones, by their shares."""
+def fooling_error(on_made: Sequence[Response]) -> Tensor:
+    """What the network minimises: how little the discriminators take its pictures for filmed ones, by their shares."""
     return torch.stack([-made.share * _mean(made.logits.float(), made.weight) for made in on_made]).sum()
 
 
-def feature_error(on_made: Sequence[Judgement], on_wanted: Sequence[Judgement]) -> Tensor:
-    """Mean difference of what judges see in made and wanted pictures (Wang et al. 2018, eq. 4), by their shares."""
+def feature_error(on_made: Sequence[Response], on_wanted: Sequence[Response]) -> Tensor:
+    """Feature matching: l1 of discriminators' features, made against wanted (Wang et al. 2018, eq. 4), by shares."""
     errors = [
         made.share * _mean((one.float() - other.float()).abs(), made.weight) / len(made.features)
         for made, wanted in zip(on_made, on_wanted, strict=True)

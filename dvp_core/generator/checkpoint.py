@@ -32,6 +32,7 @@ _LIMITS = {
     "texture_channels": (1, 256),
     "texture_size": (1, 2048),
     "skin_size": (1, 4096),
+    "head_images": (1, 64),
     "history_scale": (1, 64),
 }
 

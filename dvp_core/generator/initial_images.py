@@ -14,17 +14,22 @@ from torch import Tensor
 
 from dvp_core.generator.dataset import TrainingImages
 from dvp_core.generator.networks import FastNetwork
-from dvp_core.generator.networks.fast import RESERVE, pixel_grid
+from dvp_core.generator.networks.fast import pixel_grid
 from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
+from dvp_core.generator.networks.head_images import RESERVE
 from dvp_core.generator.networks.neural_texture import from_the_side, lookup
 
 _MOST_FRAMES = 48
 _SMALLEST = 1e-8
+_REACH = 0.15
+"""How fast a picture on the head gives way to others: its squared distance is measured in so much of that between
+neighbours."""
+_SMALLEST_REACH = 1e-6
 _CPU = torch.device("cpu")
 
 
 def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
-    """Start the network's background, canonical image and texture at averages of the training frames."""
+    """Start the network's background, pictures on the head and textures at averages of the training frames."""
     picks = np.linspace(0, len(images.targets) - 1, min(_MOST_FRAMES, len(images.targets))).round().astype(int)
     indices = images.targets[np.unique(picks)]
     plates = images.plates[indices].astype(np.float32) * (2 / 255) - 1
@@ -32,10 +37,7 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
     most_typical = indices[int(np.abs(plates - median).mean(axis=(1, 2, 3)).argmin())]
     with torch.no_grad():
         network.background.copy_(torch.from_numpy(median).movedim(2, 0)[None])
-        network.canonical.copy_(with_reserve(images, most_typical))
-        rest = head_frame_of(images, most_typical)
-        network.rest().linear.copy_(rest.linear)
-        network.rest().offset.copy_(rest.offset)
+        _set_head_images(network, images, indices, int(np.flatnonzero(indices == most_typical)[0]))
         for index in indices:
             network.depth.measure(_surface(images, index)[0])
         for plane, places_of in (
@@ -44,6 +46,37 @@ def set_initial_images(network: FastNetwork, images: TrainingImages) -> None:
             (network.texture.side, from_the_side),
         ):
             plane[0, :3] = mean_details(images, indices, places_of, rows=plane.shape[2], columns=plane.shape[3])
+
+
+def _set_head_images(network: FastNetwork, images: TrainingImages, indices: np.ndarray, first: int) -> None:
+    """Start the pictures that move with the head at frames of poses as different as there are."""
+    on_head = network.on_head
+    frames = [head_frame_of(images, index) for index in indices]
+    numbers = torch.cat([frame.numbers() for frame in frames])
+    chosen = spread_out(numbers, len(on_head.images), first=first)
+    for place, own in enumerate(chosen):
+        on_head.images[place, :3] = with_reserve(images, indices[own])[0]
+        for name in ("linear", "depth", "offset"):
+            on_head.get_buffer(name)[place] = getattr(frames[own], name)[0]
+    on_head.get_buffer("reach").fill_(max(_REACH * nearest_distance(numbers[chosen]) ** 2, _SMALLEST_REACH))
+
+
+def spread_out(points: Tensor, count: int, *, first: int) -> list[int]:
+    """Rows of points (N, D) that lie far apart: the first, then each time the one farthest from all before it."""
+    chosen = [first]
+    nearest = torch.cdist(points, points[first : first + 1])[:, 0]
+    while len(chosen) < count:
+        chosen.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, torch.cdist(points, points[chosen[-1] :][:1])[:, 0])
+    return chosen
+
+
+def nearest_distance(points: Tensor) -> float:
+    """Median over points (N, D) of the distance to the nearest other one; 0 for a single one."""
+    if len(points) < 2:
+        return 0.0
+    apart = torch.cdist(points, points)
+    return float(apart.fill_diagonal_(torch.inf).amin(dim=1).median())
 
 
 def head_frame_of(images: TrainingImages, index: int) -> HeadFrame:

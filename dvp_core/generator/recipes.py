@@ -15,10 +15,10 @@ from dvp_core.generator.networks import Preset
 Switch = Literal[
     "pairs",  # batches of two consecutive frames each, and all that looks at the change between them
     "change",  # the error of the change between them
-    "adversaries",  # all judges
-    "feature-matching",  # the difference of what a judge sees in made and wanted pictures
-    "temporal-adversary",  # the judge of two consecutive pictures
-    "crop-adversaries",  # the judges of mouth and eyes
+    "adversaries",  # all discriminators
+    "feature-matching",  # l1 of the discriminators' features of made and wanted pictures
+    "temporal-adversary",  # the discriminator of two consecutive pictures
+    "crop-adversaries",  # the discriminators of mouth and eyes
     "averaging",  # the running average of the weights
 ]
 """A part of a recipe that can be left out."""
@@ -43,15 +43,15 @@ class Recipe:
             settles when it ends.
         is_paired: Whether batches are made of pairs of consecutive frames, see `pairs.py`.
         change_weight: Weight of the error of the change within pairs, against the reconstruction error.
-        adversarial_weight: Weight of fooling the judges of `networks/adversaries.py`, against the same.
-        feature_weight: Weight of the difference between what they see in made and wanted pictures, against the same.
-        temporal_share: What the judge of two consecutive pictures counts, against the judges of whole pictures.
-        crop_share: What each of the judges of mouth and eyes counts, against the same.
-        judge_scales: Sizes at which whole pictures are judged, each half of the one before.
-        judge_width: Channels of a judge's first layer.
-        judge_rate_factor: Step size of the judges against that of the network.
-        judge_first_momentum: Adam's beta 1 of the judges, and of the paper's discriminator.
-        adversarial_start: Share of the budget after which judges are trained and listened to.
+        adversarial_weight: Weight of fooling `MultiDiscriminator`, against the same.
+        feature_weight: Weight of feature matching, l1 of its features of made and wanted pictures, against the same.
+        temporal_share: What the temporal discriminator counts, against those of whole pictures.
+        crop_share: What each of the mouth and eye discriminators counts, against the same.
+        discriminator_scales: Scales of the whole picture, each half of the one before, with a discriminator each.
+        discriminator_width: Channels of a discriminator's first layer.
+        discriminator_rate_factor: Step size of the discriminators against that of the network.
+        discriminator_first_momentum: Adam's beta 1 of the discriminators, the paper's too.
+        adversarial_start: Share of the budget after which discriminators are trained and count.
         adversarial_rise: Share of the budget over which their weights then rise smoothly.
     """
 
@@ -72,21 +72,21 @@ class Recipe:
     feature_weight: float = 0.0
     temporal_share: float = 0.0
     crop_share: float = 0.0
-    judge_scales: int = 2
-    judge_width: int = 64
-    judge_rate_factor: float = 1.0
-    judge_first_momentum: float = 0.5
+    discriminator_scales: int = 2
+    discriminator_width: int = 64
+    discriminator_rate_factor: float = 1.0
+    discriminator_first_momentum: float = 0.5
     adversarial_start: float = 0.0
     adversarial_rise: float = 0.0
 
     @property
-    def has_judges(self) -> bool:
-        """Whether the judges of `networks/adversaries.py` are trained along."""
+    def has_multi_discriminator(self) -> bool:
+        """Whether `MultiDiscriminator` is trained along."""
         return self.adversarial_weight > 0
 
-    def judges_rise(self, done_fraction: float) -> float:
-        """Return how far the judges' weights have risen, 0..1, after a share of the budget."""
-        if not self.has_judges or done_fraction < self.adversarial_start:
+    def adversarial_rise_at(self, done_fraction: float) -> float:
+        """Return how far the adversarial weights have risen, 0..1, after a share of the budget."""
+        if not self.has_multi_discriminator or done_fraction < self.adversarial_start:
             return 0.0
         if self.adversarial_rise == 0:
             return 1.0
@@ -95,7 +95,7 @@ class Recipe:
 
     def is_whole(self, done_fraction: float) -> bool:
         """Say whether training minimises by then what it will to its end."""
-        return not self.has_judges or self.judges_rise(done_fraction) == 1
+        return not self.has_multi_discriminator or self.adversarial_rise_at(done_fraction) == 1
 
 
 PAPER = Recipe(
@@ -136,7 +136,7 @@ BEST = Recipe(
     feature_weight=0.05,
     temporal_share=1.0,
     crop_share=0.5,
-    judge_rate_factor=0.4,
+    discriminator_rate_factor=0.4,
     adversarial_start=0.3,
     adversarial_rise=0.1,
 )

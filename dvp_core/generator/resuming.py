@@ -89,7 +89,7 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
 
 
 def _fresh_moments(parameter: Tensor) -> dict[str, Tensor]:
-    """What Adam begins with, as where judges have not been asked yet."""
+    """What Adam begins with, as where discriminators have not been trained yet."""
     return {"step": torch.zeros(()), **{name: torch.zeros_like(parameter) for name in _MOMENTS[1:]}}
 
 

@@ -16,8 +16,8 @@ from dvp_core.generator.adversarial_losses import adversarial_error, feature_err
 from dvp_core.generator.devices import placed
 from dvp_core.generator.losses import absolute_error, reconstruction_error
 from dvp_core.generator.networks import (
-    Adversaries,
     FastNetwork,
+    MultiDiscriminator,
     NetworkConfig,
     PatchDiscriminator,
     Window,
@@ -34,7 +34,7 @@ class TrainingState:
     Attributes:
         network: The network that is trained.
         average: Running average of its weights, which is what gets published; the network itself without averaging.
-        discriminator: The adversary, or all judges, where the recipe has any.
+        discriminator: The paper's discriminator, or `MultiDiscriminator`, where the recipe has one.
         network_optimiser: Adam of the network.
         discriminator_optimiser: Adam of the same.
         step: Steps done.
@@ -72,12 +72,12 @@ def fresh_state(
     average = network
     if recipe.average_decay > 0:
         average = placed(build_network(config), device).requires_grad_(False)
-    discriminator = _fresh_adversary(config, recipe, device)
+    discriminator = _fresh_discriminator(config, recipe, device)
     discriminator_optimiser = None
     if discriminator is not None:
-        discriminator_optimiser = _adam(discriminator, recipe.learning_rate, recipe.judge_first_momentum)
+        discriminator_optimiser = _adam(discriminator, recipe.learning_rate, recipe.discriminator_first_momentum)
         for group in discriminator_optimiser.param_groups:
-            group["rate_factor"] = recipe.judge_rate_factor
+            group["rate_factor"] = recipe.discriminator_rate_factor
     network_optimiser = _adam(network, recipe.learning_rate, recipe.first_momentum, recipe.image_rate_factor)
     state = TrainingState(network, average, discriminator, network_optimiser, discriminator_optimiser)
     if is_watched:
@@ -92,19 +92,19 @@ def restart_average(state: TrainingState) -> None:
         state.average.load_state_dict(state.network.state_dict())
 
 
-def _fresh_adversary(config: NetworkConfig, recipe: Recipe, device: torch.device) -> nn.Module | None:
+def _fresh_discriminator(config: NetworkConfig, recipe: Recipe, device: torch.device) -> nn.Module | None:
     if recipe.is_adversarial:
         return PatchDiscriminator(CHANNELS_PER_FRAME * config.window + 3).to(device)
-    if not recipe.has_judges:
+    if not recipe.has_multi_discriminator:
         return None
-    judges = Adversaries(
+    discriminator = MultiDiscriminator(
         resolution_px=config.resolution_px,
-        width=recipe.judge_width,
-        scales=recipe.judge_scales,
+        width=recipe.discriminator_width,
+        scales=recipe.discriminator_scales,
         temporal_share=recipe.temporal_share,
         crop_share=recipe.crop_share,
     )
-    return placed(judges, device)
+    return placed(discriminator, device)
 
 
 def _adam(network: nn.Module, rate: float, first_momentum: float, image_rate_factor: float = 1.0) -> torch.optim.Adam:
@@ -129,9 +129,9 @@ def step_of(recipe: Recipe, *, is_half: bool, done_fraction: float = 0.0) -> Ste
     """Return the step that a recipe is trained with after a share of the budget."""
     if recipe.is_adversarial:
         return partial(adversarial_step, l1_weight=recipe.l1_weight, is_half=is_half)
-    rise = recipe.judges_rise(done_fraction)
+    rise = recipe.adversarial_rise_at(done_fraction)
     if rise > 0:
-        return partial(judged_step, recipe=recipe, rise=rise, is_half=is_half)
+        return partial(multi_discriminator_step, recipe=recipe, rise=rise, is_half=is_half)
     return partial(reconstruction_step, change_weight=recipe.change_weight, is_half=is_half)
 
 
@@ -147,7 +147,7 @@ def reconstruction_step(
 
 
 def _likeness(made: Tensor, wanted: Tensor, current: Tensor, change_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """What is minimised without judges, and its parts."""
+    """What is minimised without discriminators, and its parts."""
     loss = reconstruction_error(made, wanted, current)
     if change_weight == 0:
         return loss, {"loss": loss}
@@ -158,64 +158,64 @@ def _likeness(made: Tensor, wanted: Tensor, current: Tensor, change_weight: floa
 def adversarial_step(
     state: TrainingState, window: Window, wanted: Tensor, *, l1_weight: float, is_half: bool
 ) -> dict[str, Tensor]:
-    """One step of the adversary, then one of the network (Isola et al. 2017, section 3.3)."""
-    adversary, adversary_optimiser = state.discriminator, state.discriminator_optimiser
-    if adversary is None or adversary_optimiser is None:
-        raise ValueError("the state has no adversary")
+    """One step of the discriminator, then one of the network (Isola et al. 2017, section 3.3)."""
+    discriminator, discriminator_optimiser = state.discriminator, state.discriminator_optimiser
+    if discriminator is None or discriminator_optimiser is None:
+        raise ValueError("the state has no discriminator")
     conditions = torch.cat([window.history, window.current], dim=1)
     autocast = torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half)
     with autocast:
         made = state.network(window)
-        on_made = adversary(torch.cat([conditions, made.detach()], dim=1)).float()
-        on_real = adversary(torch.cat([conditions, wanted], dim=1)).float()
-    adversary_loss = (adversarial_error(on_made, is_real=False) + adversarial_error(on_real, is_real=True)) / 2
-    _descend(adversary_optimiser, adversary_loss)
-    adversary.requires_grad_(False)
+        on_made = discriminator(torch.cat([conditions, made.detach()], dim=1)).float()
+        on_real = discriminator(torch.cat([conditions, wanted], dim=1)).float()
+    discriminator_loss = (adversarial_error(on_made, is_real=False) + adversarial_error(on_real, is_real=True)) / 2
+    _descend(discriminator_optimiser, discriminator_loss)
+    discriminator.requires_grad_(False)
     with autocast:
-        judged = adversary(torch.cat([conditions, made], dim=1)).float()
+        on_made = discriminator(torch.cat([conditions, made], dim=1)).float()
     l1 = absolute_error(made.float(), wanted, torch.ones_like(wanted[:, :1]))
-    fooling = adversarial_error(judged, is_real=True)
+    fooling = adversarial_error(on_made, is_real=True)
     _descend(state.network_optimiser, fooling + l1_weight * l1)
-    adversary.requires_grad_(True)
-    return _detached({"l1": l1, "fooling": fooling, "adversary": adversary_loss})
+    discriminator.requires_grad_(True)
+    return _detached({"l1": l1, "fooling": fooling, "adversary": discriminator_loss})
 
 
-def judged_step(
+def multi_discriminator_step(
     state: TrainingState, window: Window, wanted: Tensor, *, recipe: Recipe, rise: float, is_half: bool
 ) -> dict[str, Tensor]:
-    """One step of the judges, then one of the network on its likeness and on what they make of it.
+    """One step of the discriminators, then one of the network on its likeness and on their responses.
 
     Args:
         state: What changes.
         window: Windows; in pairs where change is looked at.
         wanted: Their plates.
         recipe: The weights of all parts.
-        rise: How far the judges' weights have risen, 0..1.
+        rise: How far the adversarial weights have risen, 0..1.
         is_half: Whether convolutions are computed in bfloat16.
     """
-    judges, judges_optimiser = state.discriminator, state.discriminator_optimiser
-    if judges is None or judges_optimiser is None:
-        raise ValueError("the state has no judges")
-    cast("Adversaries", judges).follow_spectra()
+    discriminators, optimiser = state.discriminator, state.discriminator_optimiser
+    if discriminators is None or optimiser is None:
+        raise ValueError("the state has no discriminators")
+    cast("MultiDiscriminator", discriminators).follow_spectra()
     autocast = torch.autocast(wanted.device.type, torch.bfloat16, enabled=is_half)
     with autocast:
         made = state.network(window).float()
-        on_made, on_wanted = judges(window.current, made.detach()), judges(window.current, wanted)
-    judges_loss = hinge_error(on_made, on_wanted)
-    _descend(judges_optimiser, judges_loss)
-    judges.requires_grad_(False)
+        on_made, on_wanted = discriminators(window.current, made.detach()), discriminators(window.current, wanted)
+    discriminator_loss = hinge_error(on_made, on_wanted)
+    _descend(optimiser, discriminator_loss)
+    discriminators.requires_grad_(False)
     with autocast:
-        judged = judges(window.current, made)
+        on_made = discriminators(window.current, made)
         if recipe.feature_weight > 0:
-            on_wanted = judges(window.current, wanted)
+            on_wanted = discriminators(window.current, wanted)
     loss, values = _likeness(made, wanted, window.current, recipe.change_weight)
-    values |= {"fooling": fooling_error(judged), "adversary": judges_loss}
+    values |= {"fooling": fooling_error(on_made), "adversary": discriminator_loss}
     loss = loss + rise * recipe.adversarial_weight * values["fooling"]
     if recipe.feature_weight > 0:
-        values["features"] = feature_error(judged, on_wanted)
+        values["features"] = feature_error(on_made, on_wanted)
         loss = loss + rise * recipe.feature_weight * values["features"]
     _descend(state.network_optimiser, loss)
-    judges.requires_grad_(True)
+    discriminators.requires_grad_(True)
     return _detached(values)
 
 

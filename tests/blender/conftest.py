@@ -73,3 +73,11 @@ def still(context, tmp_path, built_in):
     path = tmp_path / "still.take"
     write_take(path, replace(take, expression=0 * take.expression))
     return import_take(path, context=context)
+
+
+@pytest.fixture
+def shot(context, tmp_path):
+    """Ada's rig, and on disk her own take and that of a second performer."""
+    from layer_shot import make_shot
+
+    return make_shot(context, tmp_path)

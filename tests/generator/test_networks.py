@@ -30,9 +30,9 @@ def window_of(config, batch=1):
 
 def test_the_papers_network_has_its_published_size():
     with torch.device("meta"):
-        generator, adversary = TranslationNetwork(TranslationConfig()), PatchDiscriminator(102)
+        generator, discriminator = TranslationNetwork(TranslationConfig()), PatchDiscriminator(102)
     assert count(generator) == pytest.approx(74.9e6, rel=0.002)
-    assert count(adversary) == pytest.approx(2.87e6, rel=0.002)
+    assert count(discriminator) == pytest.approx(2.87e6, rel=0.002)
 
 
 def test_the_papers_network_has_its_published_shape():
@@ -50,7 +50,7 @@ def test_the_papers_network_has_its_published_shape():
     assert widths == [512, 512, 512, 512, 256, 128, 64, 3]
 
 
-def test_the_discriminator_judges_patches():
+def test_the_discriminator_has_one_logit_a_patch():
     logits = PatchDiscriminator(12, width=4)(torch.zeros(2, 12, 64, 64))
     assert logits.shape == (2, 1, 6, 6)
 
@@ -72,6 +72,7 @@ def test_every_weight_of_a_network_takes_part(preset):
     for parameter in network.parameters():  # the branches that start silent hide what lies before them
         torch.nn.init.normal_(parameter.data, 0.0, 0.1)
     window = window_of(config, batch=3)
+    window.current[:, 3:6, :16] = -1  # beside the face
     (network(window) * torch.randn(3, 3, 32, 32)).sum().backward()
     # a bias before batch normalisation or a convolution seen by one pixel may have a tiny gradient, never none
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
@@ -122,12 +123,15 @@ def test_what_lies_behind_a_surface_has_a_storey_of_its_own():
     torch.testing.assert_close(behind, torch.stack([x, (y + 1) / 2], dim=-1))
 
 
+DEPTH = torch.tensor([0.1, -0.05])
+
+
 def affine_picture(linear, offset, size=96):
     """Correspondence, mask and grid of a face that an affine camera shows."""
     random = torch.Generator().manual_seed(5)
     grid = pixel_grid(size, torch.device("cpu"))
     depth = torch.rand(1, size, size, 1, generator=random) - 0.5
-    flat = (grid - offset - depth * torch.tensor([0.1, -0.05])) @ torch.linalg.inv(linear).T
+    flat = (grid - offset - depth * DEPTH) @ torch.linalg.inv(linear).T
     correspondence = torch.cat([flat, depth], dim=-1).movedim(-1, 1)
     return correspondence, (correspondence.abs().amax(dim=1, keepdim=True) < 1).float(), grid
 
@@ -137,9 +141,10 @@ def test_the_head_frame_finds_the_camera_that_shows_the_face():
     frame = fitted_head_frame(*affine_picture(linear, offset))
     torch.testing.assert_close(frame.linear[0], linear, atol=2e-3, rtol=0)
     torch.testing.assert_close(frame.offset[0], offset, atol=2e-3, rtol=0)
+    torch.testing.assert_close(frame.depth[0], DEPTH, atol=2e-3, rtol=0)
     places = torch.rand(1, 5, 7, 2, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(frame.to_plane(frame.to_picture(places)), places, atol=1e-5, rtol=0)
-    other = HeadFrame(frame.linear.flip(2) * 1.3, frame.offset + 0.2)
+    other = HeadFrame(frame.linear.flip(2) * 1.3, frame.depth, frame.offset + 0.2)
     expected = other.to_picture(frame.to_plane(places))
     torch.testing.assert_close(other.after_leaving(frame).to_picture(places), expected, atol=1e-5, rtol=0)
 

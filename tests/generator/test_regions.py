@@ -1,4 +1,4 @@
-"""Where the judges look, held against the built-in actor's truth and against the face models' landmarks."""
+"""Where mouth and eye discriminators look, held against the built-in actor's truth and the face models' landmarks."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ def test_the_places_found_are_mouth_and_eyes(actor_take, resolution_px):
         assert float((2 * region.half[:, 0] / needed).amax()) < 2.2, "most of it shows something else"
 
 
-def test_a_face_that_leaves_the_picture_and_closed_eyes_are_not_judged(actor_take):
+def test_a_face_that_leaves_the_picture_and_closed_eyes_have_no_region(actor_take):
     jaw = actor_take.expression[:, actor_take.expression_names.index("jawOpen")]
     index = int(jaw.argmin())
     mouth_y = actor_truth().landmarks_px[index, LIPS, 1].mean()

@@ -7,9 +7,9 @@ from typing import Literal
 
 from torch import nn
 
-from dvp_core.generator.networks.adversaries import Adversaries, Judgement
 from dvp_core.generator.networks.dvp2018 import TranslationConfig, TranslationNetwork
 from dvp_core.generator.networks.fast import FastConfig, FastNetwork
+from dvp_core.generator.networks.multi_discriminator import MultiDiscriminator, Response, SpectralPatchDiscriminator
 from dvp_core.generator.networks.patch_discriminator import PatchDiscriminator
 from dvp_core.generator.networks.window import Window
 
@@ -30,13 +30,14 @@ _CONFIGS: dict[Preset, NetworkConfig] = {
 }
 
 __all__ = [
-    "Adversaries",
     "FastConfig",
     "FastNetwork",
-    "Judgement",
+    "MultiDiscriminator",
     "NetworkConfig",
     "PatchDiscriminator",
     "Preset",
+    "Response",
+    "SpectralPatchDiscriminator",
     "TranslationConfig",
     "TranslationNetwork",
     "Window",

@@ -1,11 +1,10 @@
-"""The network for minutes of training on a processor: most of the picture is known before it learns anything.
+"""The network that blends: most of the picture is known before it learns anything.
 
-Four guesses of every pixel are blended by predicted weights: the still background of a fixed crop (a learned image),
-a learned image that moves with the head, bent by a predicted smooth flow (hair), the colour pass with a
-learned skin detail laid on through the correspondence, and what the convolutions paint themselves with the help of a
-neural texture. The learned images carry the sharp detail, so that no convolution runs at the full resolution: a small
-U-Net works at a quarter of it, its last layer paints 2 x 2 pixels at once. The ten older frames enter at an eighth
-and tell motion.
+Four guesses of every pixel are blended by predicted shares: the still background of a fixed crop (a learned image),
+pictures that move with the head (hair), the colour pass with a learned skin detail laid on through the correspondence,
+and what the convolutions paint themselves with the help of a neural texture. The learned images carry the sharp detail,
+so that no convolution runs at the full resolution: a small U-Net works at a quarter of it, its last layer paints 2 x 2
+pixels at once. The ten older frames enter at an eighth and tell motion.
 
 Normalisation takes each frame's own statistics: a batch's would tie a frame's pixels to its neighbours, and without
 any the activations grow a hundredfold within twenty of Adam's steps. Residual branches start at zero.
@@ -22,19 +21,20 @@ from torch.nn import functional
 from dvp_core.data.passes import CHANNELS_PER_FRAME, WINDOW_FRAMES
 from dvp_core.generator.networks.depth_layers import STOREYS, DepthLayers
 from dvp_core.generator.networks.head_frame import HeadFrame, fitted_head_frame
+from dvp_core.generator.networks.head_images import RESERVE, HeadImages
 from dvp_core.generator.networks.neural_texture import NeuralTexture, from_the_side, lookup
 from dvp_core.generator.networks.window import Window
 
 LAYERS = 4
-"""Background, image on the head's plane, skin, painted image."""
+"""Background, pictures that move with the head, skin, painted image."""
 DECISION = 6.0
 """Gain of the shares' logits: a share has to travel from even to certain within some hundred small steps."""
-SKIN = 2
-"""The skin's place among them."""
+ON_HEAD, SKIN, PAINTED = 1, 2, 3
+"""The places of the last three among them."""
+LIKELY = 0.3
+"""How far the logits begin from even: for skin where there is a surface, against what nothing has painted yet."""
 NEVER = 30.0
 """A logit this low is a share of zero."""
-RESERVE = 0.85
-"""Share of the image that moves with the head that a training frame fills; the rim takes what its crop cut off."""
 FLOW_SCALE = 0.02
 """Half-widths of the picture a unit of predicted flow moves: without it one optimiser step tears the picture apart."""
 
@@ -50,6 +50,8 @@ class FastConfig:
     texture_channels: int = 8
     texture_size: int = 128
     skin_size: int = 384
+    head_images: int = 8
+    """Pictures that move with the head."""
     history_scale: int = 8
 
 
@@ -93,9 +95,7 @@ class Trunk(nn.Module):
     def __init__(self, config: FastConfig) -> None:
         super().__init__()
         a, b, c, d = config.width, 2 * config.width, 3 * config.width, 4 * config.width
-        size = config.resolution_px // 4
         older = CHANNELS_PER_FRAME * (config.window - 1)
-        self.place = nn.Parameter(torch.zeros(1, a, size, size))
         self.motion = nn.Conv2d(older, b, 1)
         self.down_b = nn.Conv2d(a, b, 4, 2, 1)
         self.encode_b, self.down_c = Residual(b), nn.Conv2d(b, c, 4, 2, 1)
@@ -107,7 +107,7 @@ class Trunk(nn.Module):
 
     def forward(self, features: Tensor, history: Tensor) -> Tensor:
         """Features (batch, width, height / 4, width / 4), from as many and the reduced older frames."""
-        at_a = functional.silu(features + self.place)
+        at_a = functional.silu(features)
         at_b = self.encode_b(self.down_b(at_a) + self.motion(history))
         at_c = self.encode_c(self.down_c(at_b))
         at_d = self.encode_d(self.down_d(at_c))
@@ -124,9 +124,7 @@ class FastNetwork(nn.Module):
         self.config = config
         size, half_width = config.resolution_px, config.width // 2
         self.background = nn.Parameter(torch.zeros(1, 3, size, size))
-        self.canonical = nn.Parameter(torch.zeros(1, 3, size, size))
-        self.register_buffer("rest_linear", torch.eye(2)[None])
-        self.register_buffer("rest_offset", torch.zeros(1, 2))
+        self.on_head = HeadImages(count=config.head_images, size=size)
         self.around_head = nn.Parameter(torch.zeros(1, config.width, size // 4, size // 4))
         self.depth = DepthLayers(config.skin_size)
         self.skin = nn.Parameter(torch.zeros(1, 3, STOREYS * config.skin_size, config.skin_size))
@@ -141,7 +139,8 @@ class FastNetwork(nn.Module):
 
     def image_parameters(self) -> list[nn.Parameter]:
         """The learned pictures, whose values are colours and features, not convolution weights."""
-        return [self.background, self.canonical, self.around_head, self.skin, self.texture.front, self.texture.side]
+        on_head = [self.on_head.images, self.on_head.motion, self.around_head]
+        return [self.background, *on_head, self.skin, self.texture.front, self.texture.side]
 
     def _initialise(self) -> None:
         """Keep the size of activations through the depth (He et al. 2015), and begin with the known images alone."""
@@ -152,6 +151,9 @@ class FastNetwork(nn.Module):
                 nn.init.zeros_(_bias(layer))
         for layer in silent:
             nn.init.zeros_(layer.weight)
+        logits = _bias(self.output).data.view(3 + LAYERS, 4)[3:]
+        logits[SKIN] += LIKELY
+        logits[PAINTED] -= LIKELY
 
     def forward(self, window: Window) -> Tensor:
         """RGB (batch, 3, height, width) of the window's current frame."""
@@ -162,39 +164,38 @@ class FastNetwork(nn.Module):
         features = self.texture(on_skin[:, ::2, ::2], from_side, mask[..., ::2, ::2])
         half = self.to_half(current)
         at_half = torch.cat([functional.silu(half), _channels_last(features.to(half.dtype))], dim=1)
-        places = self._places_on_head(current, mask)
-        moving = lookup(self.around_head, places[:, 1::4, 1::4])
+        grid = pixel_grid(self.config.resolution_px, current.device)
+        frame = fitted_head_frame(correspondence, mask, grid)
+        moving = lookup(self.around_head, self._around_head(frame, grid[:, 1::4, 1::4]))
         at_quarter = self.trunk(self.to_quarter(at_half) + _channels_last(moving.to(half.dtype)), window.history)
         painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
+        outside = 1 - functional.avg_pool2d(mask, 4)
+        on_head = self.on_head(frame, grid, FLOW_SCALE * self.flow(at_quarter).float(), outside)
         surface = current[:, :3] + lookup(self.skin, on_skin)
-        known = (self.background, self._bent(at_quarter, places), surface, painted[:, :3])
-        weights = self._weights(painted[:, 3:], mask)
-        image = known[0] * weights[:, :1]
+        known = (self.background, on_head[:, :3], surface, painted[:, :3])
+        shares = _shares(painted[:, 3:], on_head[:, 3:], mask)
+        image = known[0] * shares[:, :1]
         for index, layer in enumerate(known[1:], start=1):
-            image = torch.addcmul(image, layer, weights[:, index : index + 1])
+            image = torch.addcmul(image, layer, shares[:, index : index + 1])
         return image
 
-    def _weights(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Shares (batch, LAYERS, height, width) of the layers; skin only where there is a surface."""
-        logits = DECISION * logits
-        skin = logits[:, SKIN : SKIN + 1] + (mask - 1) * NEVER
-        return torch.cat([logits[:, :SKIN], skin, logits[:, SKIN + 1 :]], dim=1).softmax(dim=1)
+    def _around_head(self, frame: HeadFrame, points: Tensor) -> Tensor:
+        """Places of picture points in what moves with the head as it was in the most typical picture."""
+        typical = self.on_head.frames(torch.zeros(len(frame.offset), dtype=torch.long, device=points.device))
+        return RESERVE * typical.after_leaving(frame).to_picture(points)
 
-    def rest(self) -> HeadFrame:
-        """The head's plane in the training frame that the image moving with it was started at."""
-        return HeadFrame(self.get_buffer("rest_linear"), self.get_buffer("rest_offset"))
 
-    def _places_on_head(self, current: Tensor, mask: Tensor) -> Tensor:
-        """Every pixel's place (batch, size, size, 2) in the images that move with the head."""
-        grid = pixel_grid(self.config.resolution_px, current.device)
-        from_plane = fitted_head_frame(current[:, 3:6], mask, grid)
-        return RESERVE * self.rest().after_leaving(from_plane).to_picture(grid)
+def _shares(logits: Tensor, on_head: Tensor, mask: Tensor) -> Tensor:
+    """Shares (batch, LAYERS, height, width) of the layers; skin only where there is a surface.
 
-    def _bent(self, at_quarter: Tensor, places: Tensor) -> Tensor:
-        """The image on the head's plane, seen through the predicted flow."""
-        size = self.config.resolution_px
-        flow = functional.interpolate(self.flow(at_quarter).float(), size=(size, size), mode="bilinear")
-        return lookup(self.canonical, places + FLOW_SCALE * flow.movedim(1, -1))
+    Args:
+        logits: (batch, LAYERS, height, width) as predicted.
+        on_head: (batch, 1, height, width) what the pictures on the head add to theirs.
+        mask: (batch, 1, height, width), 1 where there is a surface.
+    """
+    background, moving, skin, painted = (DECISION * logits).split(1, dim=1)
+    skin = skin + (mask - 1) * NEVER
+    return torch.cat([background, moving + DECISION * on_head, skin, painted], dim=1).softmax(dim=1)
 
 
 def pixel_grid(size: int, device: torch.device) -> Tensor:

@@ -16,6 +16,10 @@ _STRIDE = 4
 _FEWEST_POINTS = 16
 _RIDGE = 1e-4
 _SMALLEST_AREA = 1e-4
+NUMBERS = 8
+"""Of a frame: four say how it is turned and sized, two how depth shows, two where it is."""
+_OFFSET_WEIGHT = 0.3
+"""A head that has moved looks less different than one that has turned as much in these units."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,17 @@ class HeadFrame:
 
     Attributes:
         linear: (batch, 2, 2).
+        depth: (batch, 2) how far a point moves in the picture that lies a unit before the plane.
         offset: (batch, 2).
     """
 
     linear: Tensor
+    depth: Tensor
     offset: Tensor
+
+    def numbers(self) -> Tensor:
+        """All of it as (batch, NUMBERS): how far two of them are apart says how different the head looks."""
+        return torch.cat([self.linear.flatten(1), self.depth, _OFFSET_WEIGHT * self.offset], dim=1)
 
     def to_picture(self, places: Tensor) -> Tensor:
         """Map plane points (batch, ..., 2) to the picture."""
@@ -46,7 +56,8 @@ class HeadFrame:
         """
         inverse = _inverse(picture.linear)
         linear = self.linear @ inverse
-        return HeadFrame(linear, self.offset - torch.einsum("bij,bj->bi", linear, picture.offset))
+        depth = self.depth - torch.einsum("bij,bj->bi", linear, picture.depth)
+        return HeadFrame(linear, depth, self.offset - torch.einsum("bij,bj->bi", linear, picture.offset))
 
 
 def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
@@ -106,9 +117,9 @@ def fitted_head_frame(correspondence: Tensor, mask: Tensor, grid: Tensor) -> Hea
     count = weight.sum(dim=1).clamp(min=1)
     ridge = torch.eye(4, dtype=torch.float64, device=points.device) * (_RIDGE * count[..., None])
     camera = solved(weighted @ homogeneous + ridge, weighted @ pixels).transpose(1, 2)
-    linear, offset = camera[:, :, :2], camera[:, :, 3]
+    linear, depth, offset = camera[:, :, :2], camera[:, :, 2], camera[:, :, 3]
     is_seen = (count[:, 0] >= _FEWEST_POINTS) & (_area(linear).abs() > _SMALLEST_AREA)
     identity = torch.eye(2, dtype=torch.float64, device=points.device).expand_as(linear)
     linear = torch.where(is_seen[:, None, None], linear, identity)
-    offset = torch.where(is_seen[:, None], offset, torch.zeros_like(offset))
-    return HeadFrame(linear.float(), offset.float())
+    depth, offset = (torch.where(is_seen[:, None], part, torch.zeros_like(part)) for part in (depth, offset))
+    return HeadFrame(linear.float(), depth.float(), offset.float())

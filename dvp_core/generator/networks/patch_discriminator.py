@@ -1,6 +1,6 @@
 """PatchGAN: tells real image patches from made ones, given what they were made from (Isola et al. 2017).
 
-Judges overlapping patches of 70 pixels; each output value belongs to one patch. No sigmoid: losses take logits.
+Each output value belongs to one of the overlapping patches of 70 pixels. No sigmoid: losses take logits.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ MOUTH_ASPECT, EYES_ASPECT = 1.0, 2.0
 """Width over height."""
 _MARGIN = 1.25
 _FEWEST = 1 / 2048
-"""Share of the picture's pixels that a place needs to be judged by."""
+"""Share of the picture's pixels that a place needs to count as seen."""
 _SMALLEST_SIDE_PX = 32
 _FARTHEST = 2.0
 

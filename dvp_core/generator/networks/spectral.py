@@ -1,7 +1,7 @@
 """A convolution that enlarges nothing: its weights are divided by their largest singular value (Miyato et al. 2018).
 
-The singular vectors are followed between steps, by a call of their own, so that judging itself changes nothing: made
-and wanted pictures meet the same weights, and a frame's numbers do not depend on what was judged before or beside it.
+The singular vectors are followed between steps, by a call of their own, so that a forward pass changes nothing: made
+and wanted pictures meet the same weights, and a frame's logits do not depend on what came before or beside it.
 """
 
 from __future__ import annotations

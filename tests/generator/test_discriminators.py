@@ -1,4 +1,4 @@
-"""The parts of the preset `best`: pairs, judges, their errors, and a switch for each."""
+"""The parts of the preset `best`: pairs, discriminators, their losses, and a switch for each."""
 
 from dataclasses import replace
 from typing import get_args
@@ -25,15 +25,15 @@ from dvp_core.generator import (
 from dvp_core.generator.adversarial_losses import adversarial_error, feature_error, fooling_error, hinge_error
 from dvp_core.generator.batches import chosen_pairs, on_demand, resident_images
 from dvp_core.generator.dataset import prepare_training_images
-from dvp_core.generator.networks import Adversaries, FastConfig, Judgement, Window, config_of_preset
+from dvp_core.generator.networks import FastConfig, MultiDiscriminator, Response, Window, config_of_preset
 from dvp_core.generator.networks.spectral import SpectralConvolution
 from dvp_core.generator.pairs import change_error, frame_pairs
 from dvp_core.generator.recipes import BEST, FAST, PAPER, RECIPES, recipe_of
 from dvp_core.generator.steps import fresh_state, step_of
 
 CPU = torch.device("cpu")
-EARLY = {"adversarial_start": 0.0, "adversarial_rise": 0.0, "judge_width": 4}
-"""Judges that are listened to from the first step on, and are small."""
+EARLY = {"adversarial_start": 0.0, "adversarial_rise": 0.0, "discriminator_width": 4}
+"""Discriminators that are small and count from the first step on."""
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +56,17 @@ def pair_batch(images):
     return window, wanted
 
 
-def judges_of(recipe=BEST):
+def discriminators_of(recipe=BEST):
     torch.manual_seed(0)
-    return Adversaries(
+    return MultiDiscriminator(
         resolution_px=64, width=8, scales=2, temporal_share=recipe.temporal_share, crop_share=recipe.crop_share
     )
 
 
-def judgement(logits, features=(), weight=None, share=1.0):
+def response(logits, features=(), weight=None, share=1.0):
     logits = torch.tensor(logits).reshape(-1, 1, 1, 1)
     features = [torch.tensor(own).reshape(len(logits), -1, 1, 1) for own in features]
-    return Judgement(logits, features, torch.ones(len(logits)) if weight is None else torch.tensor(weight), share)
+    return Response(logits, features, torch.ones(len(logits)) if weight is None else torch.tensor(weight), share)
 
 
 def test_pairs_are_neighbours_of_one_clip_and_a_lonely_frame_is_its_own(images):
@@ -108,17 +108,17 @@ def test_change_is_what_differs_between_the_halves():
 
 
 def test_hinge_and_fooling_by_hand():
-    made, wanted = judgement([-2.0, 0.5]), judgement([0.25, 3.0])
+    made, wanted = response([-2.0, 0.5]), response([0.25, 3.0])
     assert float(hinge_error([made], [wanted])) == pytest.approx((0 + 0.75 + 1.5 + 0) / 2)
     assert float(fooling_error([made])) == pytest.approx(0.75)
-    seen, unseen = judgement([-2.0, 0.5], weight=[0.0, 1.0], share=0.5), judgement([9.0, 9.0], weight=[0.0, 0.0])
+    seen, unseen = response([-2.0, 0.5], weight=[0.0, 1.0], share=0.5), response([9.0, 9.0], weight=[0.0, 0.0])
     assert float(fooling_error([seen, unseen])) == pytest.approx(-0.25)
     assert float(hinge_error([unseen], [unseen])) == 0
 
 
 def test_features_by_hand():
-    made = judgement([0.0, 0.0], [[[1.0, 2.0], [0.0, 0.0]], [[1.0], [1.0]]], share=0.5)
-    wanted = judgement([0.0, 0.0], [[[0.0, 0.0], [0.0, 0.0]], [[1.0], [3.0]]])
+    made = response([0.0, 0.0], [[[1.0, 2.0], [0.0, 0.0]], [[1.0], [1.0]]], share=0.5)
+    wanted = response([0.0, 0.0], [[[0.0, 0.0], [0.0, 0.0]], [[1.0], [3.0]]])
     assert float(feature_error([made], [wanted])) == pytest.approx(0.5 * (0.75 + 1.0) / 2)
 
 
@@ -136,59 +136,59 @@ def test_followed_weights_have_the_spectral_norm_one():
     torch.testing.assert_close(layer(image), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_a_frames_judgement_depends_on_no_neighbour(pair_batch):
+def test_the_response_to_a_frame_depends_on_no_neighbour(pair_batch):
     window, wanted = pair_batch
-    judges = judges_of(replace(BEST, temporal_share=0.0))
+    discriminators = discriminators_of(replace(BEST, temporal_share=0.0))
     with torch.no_grad():
-        whole, alone = judges(window.current, wanted), judges(window.current[1:2], wanted[1:2])
+        whole, alone = discriminators(window.current, wanted), discriminators(window.current[1:2], wanted[1:2])
     assert len(whole) == 4
     for one, other in zip(whole, alone, strict=True):
         torch.testing.assert_close(one.logits[1:2], other.logits, rtol=1e-4, atol=1e-5)
 
 
-def test_every_judge_sends_gradients_to_the_picture(pair_batch):
+def test_every_discriminator_sends_gradients_to_the_picture(pair_batch):
     window, wanted = pair_batch
-    judges = judges_of()
+    discriminators = discriminators_of()
     reached = []
     for number in range(5):  # two sizes, change, mouth, eyes
         image = wanted.clone().requires_grad_(True)
-        found = judges(window.current, image)
+        found = discriminators(window.current, image)
         fooling_error([found[number]]).backward()
         reached.append((image.grad.abs().amax(dim=1) > 0).float().mean(dim=(1, 2)))
         assert torch.isfinite(image.grad).all()
     assert len(found) == 5
     assert all(float(share.min()) > 0.5 for share in reached[:3]), "of both frames of a pair"
-    for share, judged in zip(reached[3:], found[3:], strict=True):
-        assert (judged.weight.bool() == (share > 0)).all()
+    for share, own in zip(reached[3:], found[3:], strict=True):
+        assert (own.weight.bool() == (share > 0)).all()
         assert float(share.max()) < 0.5
         assert float(share.max()) > 0
 
 
-def test_a_frame_paired_with_itself_is_not_judged_for_change(images):
+def test_a_frame_paired_with_itself_has_no_temporal_weight(images):
     window, wanted = images.batch(np.array([4, 0, 4, 1]), CPU)
-    assert judges_of()(window.current, wanted)[2].weight.tolist() == [0, 1]
+    assert discriminators_of()(window.current, wanted)[2].weight.tolist() == [0, 1]
 
 
-def test_judges_can_be_traced_for_compiling(pair_batch):
+def test_discriminators_can_be_traced_for_compiling(pair_batch):
     window, wanted = pair_batch
-    judges = judges_of()
-    plain = judges(window.current, wanted)
-    names = set(judges.state_dict())
-    judges.compile(backend="eager")
-    for one, other in zip(plain, judges(window.current, wanted), strict=True):
+    discriminators = discriminators_of()
+    plain = discriminators(window.current, wanted)
+    names = set(discriminators.state_dict())
+    discriminators.compile(backend="eager")
+    for one, other in zip(plain, discriminators(window.current, wanted), strict=True):
         assert torch.equal(one.logits, other.logits)
-    assert set(judges.state_dict()) == names
+    assert set(discriminators.state_dict()) == names
 
 
-def test_judges_come_after_their_share_of_the_budget_and_rise_smoothly():
+def test_discriminators_come_after_their_share_of_the_budget_and_rise_smoothly():
     recipe = replace(BEST, adversarial_start=0.3, adversarial_rise=0.2)
-    rises = [recipe.judges_rise(share) for share in (0.0, 0.29, 0.3, 0.4, 0.5, 1.0)]
+    rises = [recipe.adversarial_rise_at(share) for share in (0.0, 0.29, 0.3, 0.4, 0.5, 1.0)]
     assert rises == pytest.approx([0, 0, 0, 0.5, 1, 1])
     assert [recipe.is_whole(share) for share in (0.4, 0.5)] == [False, True]
     assert FAST.is_whole(0.0)
     assert PAPER.is_whole(0.0)
     assert step_of(recipe, is_half=False, done_fraction=0.2).func.__name__ == "reconstruction_step"
-    assert step_of(recipe, is_half=False, done_fraction=0.4).func.__name__ == "judged_step"
+    assert step_of(recipe, is_half=False, done_fraction=0.4).func.__name__ == "multi_discriminator_step"
 
 
 def weights_after(recipe, batch, steps=2):
@@ -214,7 +214,7 @@ def test_every_part_changes_the_training_and_without_all_it_is_that_of_fast(pair
 
 
 def test_half_precision_changes_the_numbers_a_little(pair_batch):
-    """bfloat16 has three digits; the norm of the judges' weights is not computed in it."""
+    """bfloat16 has three digits; the norm of the discriminators' weights is not computed in it."""
     recipe, config = replace(BEST, **EARLY), config_of_preset("best", resolution_px=64, width=8)
     exact, half = (
         step_of(recipe, is_half=is_half, done_fraction=1.0)(
@@ -229,10 +229,10 @@ def test_half_precision_changes_the_numbers_a_little(pair_batch):
 def test_a_part_that_is_off_is_not_made():
     config = config_of_preset("best", resolution_px=64, width=8)
     assert fresh_state(config, recipe_of("best", ["adversaries"]), seed=0, device=CPU).discriminator is None
-    judges = fresh_state(config, recipe_of("best", ["temporal-adversary"]), seed=0, device=CPU).discriminator
-    assert not [name for name in judges.state_dict() if name.startswith("temporal")]
-    judges = fresh_state(config, recipe_of("best", ["crop-adversaries"]), seed=0, device=CPU).discriminator
-    assert {name.partition(".")[0] for name in judges.state_dict()} == {"whole", "temporal"}
+    discriminators = fresh_state(config, recipe_of("best", ["temporal-adversary"]), seed=0, device=CPU).discriminator
+    assert not [name for name in discriminators.state_dict() if name.startswith("temporal")]
+    discriminators = fresh_state(config, recipe_of("best", ["crop-adversaries"]), seed=0, device=CPU).discriminator
+    assert {name.partition(".")[0] for name in discriminators.state_dict()} == {"whole", "temporal"}
     state = fresh_state(config, recipe_of("best", ["averaging"]), seed=0, device=CPU)
     assert state.average is state.network
 
@@ -251,7 +251,7 @@ def test_switches_are_refused_where_a_preset_lacks_the_part():
 
 def test_the_papers_recipe_is_as_it_was():
     assert RECIPES["dvp2018"] is RECIPES["pix2pix"] is PAPER
-    assert not any((PAPER.is_paired, PAPER.has_judges, PAPER.change_weight, PAPER.feature_weight))
+    assert not any((PAPER.is_paired, PAPER.has_multi_discriminator, PAPER.change_weight, PAPER.feature_weight))
     state = fresh_state(config_of_preset("pix2pix", resolution_px=64, width=8), PAPER, seed=0, device=CPU)
     for optimiser in (state.network_optimiser, state.discriminator_optimiser):
         assert [group["rate_factor"] for group in optimiser.param_groups] == [1.0]
@@ -296,7 +296,7 @@ def test_what_is_left_out_stands_in_the_record_and_makes_another_run(tmp_path, e
 
 
 @pytest.mark.parametrize("stop", [1, 4])
-def test_a_run_goes_on_to_the_same_weights_before_and_after_the_judges_came(stop, tmp_path, monkeypatch):
+def test_a_run_goes_on_to_the_same_weights_before_and_after_the_discriminators_came(stop, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, "best", replace(BEST, **EARLY | {"adversarial_start": 0.5, "adversarial_rise": 0.3}))
     monkeypatch.setitem(networks._CONFIGS, "best", FastConfig(texture_size=64, skin_size=96))
     take, asked = make_take(), options(preset="best", batch_size=4)
@@ -320,7 +320,7 @@ def test_pairs_need_two_frames_and_take_an_even_number(tmp_path):
     assert load_generator(path).facts.record["batch_size"] == 2
 
 
-def test_nothing_before_the_judges_have_risen_counts_as_best(tmp_path, monkeypatch):
+def test_nothing_before_the_adversarial_weights_have_risen_counts_as_best(tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, "best", replace(BEST, **EARLY | {"adversarial_start": 0.5}))
     monkeypatch.setattr("dvp_core.generator.run.CHECK_STEPS", 2)
     take = make_take()
