@@ -58,7 +58,34 @@ class Control:
     offset_m: tuple[float, float, float] = (0.0, 0.0, 0.012)
 
 
+@dataclass(frozen=True)
+class Follow:
+    """One shape of lids that follow an eye which the aim has turned.
+
+    Attributes:
+        shape: ARKit's name.
+        side: Of the eye: 0 left, 1 right.
+        axis: Of the eye bone's Euler angles: 0 up, 2 to the subject's left.
+        reach_rad: The turn away from the tracked gaze at which the shape has risen by 1; negative where it rises in
+            the other direction.
+    """
+
+    shape: str
+    side: int
+    axis: int
+    reach_rad: float
+
+
 _BOARD_REACH_M = 0.02
+_FOLLOW_RAD = 0.5
+_PITCH, _YAW = 0, 2  # Euler axes of an eye bone
+
+_LEFT_FOLLOWS = (
+    Follow("eyeLookUpLeft", 0, _PITCH, _FOLLOW_RAD),
+    Follow("eyeLookDownLeft", 0, _PITCH, -_FOLLOW_RAD),
+    Follow("eyeLookOutLeft", 0, _YAW, _FOLLOW_RAD),
+    Follow("eyeLookInLeft", 0, _YAW, -_FOLLOW_RAD),
+)
 
 _LEFT_CONTROLS = (
     Control("brow.L", "brow", "bar", (Pull("browOuterUpLeft", "y", 0.015), Pull("browDownLeft", "y", -0.012))),
@@ -138,6 +165,20 @@ def controls_for(shapes: Sequence[str]) -> tuple[Control, ...]:
     known = set(shapes)
     fitted = (replace(control, pulls=_pulls_for(control, known)) for control in all_controls())
     return tuple(control for control in fitted if control.pulls)
+
+
+def follows_of(shape: str) -> tuple[Follow, ...]:
+    """Return by what eye a shape is moved while the aim turns that eye; empty for shapes that are no lids'."""
+    right = (
+        replace(
+            follow,
+            shape=mirrored_name(follow.shape),
+            side=1,
+            reach_rad=-follow.reach_rad if follow.axis == _YAW else follow.reach_rad,
+        )
+        for follow in _LEFT_FOLLOWS
+    )
+    return tuple(follow for follow in (*_LEFT_FOLLOWS, *right) if follow.shape == shape)
 
 
 def _pulls_for(control: Control, known: set[str]) -> tuple[Pull, ...]:

@@ -20,7 +20,7 @@ from dvp_core.face.expression_names import is_named
 
 from . import names
 from .control_bones import add_control_bones, own_bone_names
-from .control_table import BOARD, SHAPE_BONES, Control, Pull, controls_for, shape_home
+from .control_table import BOARD, SHAPE_BONES, Control, Follow, Pull, controls_for, follows_of, shape_home
 from .reading import face_object_of
 
 _ADDED_LIMIT = 10.0  # Blender's own limit of a shape key's range: what is added may undo any tracked value
@@ -117,8 +117,28 @@ def _add_drivers(rig: bpy.types.Object, key: bpy.types.Key, shapes: list[str], c
             path = f'pose.bones["{control.name}"].{_AXIS_PATHS[pull.axis]}'
             _add_variable(driver, f"pull{number}", rig, "OBJECT", path)
             terms.append(f"pull{number}*{1 / pull.reach:.9g}")
+        terms += [_following_term(driver, rig, follow) for follow in follows_of(shape)]
         # Arithmetic, min and max alone: Blender evaluates that without Python, in any file.
         driver.expression = f"max(min(tracked,0),min(max(tracked,1),{'+'.join(terms)}))-tracked"
+
+
+def _following_term(driver: Any, rig: bpy.types.Object, follow: Follow) -> str:
+    """Return the term by which lids follow what the aim adds to an eye's own angle.
+
+    The turned angle comes from a matrix and is rounded; while the aim has no influence a factor of 0 keeps that out.
+    """
+    aim, one = names.AIM_BONE, names.AIM_BONES[follow.side]
+    _add_variable(driver, "follow", rig, "OBJECT", f'pose.bones["{aim}"]["{names.LIDS_FOLLOW}"]')
+    _add_variable(driver, "both", rig, "OBJECT", f'pose.bones["{aim}"]["{names.INFLUENCE}"]')
+    _add_variable(driver, "one", rig, "OBJECT", f'pose.bones["{one}"]["{names.INFLUENCE}"]')
+    _add_variable(driver, "own", rig, "OBJECT", f"{names.eye_rotation(follow.side)}[{follow.axis}]")
+    turned = driver.variables.new()
+    turned.name, turned.type = "turned", "TRANSFORMS"
+    target = turned.targets[0]
+    target.id, target.bone_target = rig, names.EYE_BONES[follow.side]
+    target.transform_type = "ROT_X" if follow.axis == 0 else "ROT_Z"
+    target.transform_space, target.rotation_mode = "LOCAL_SPACE", "XYZ"
+    return f"follow*min(1,both*one*1e6)*(turned-own)*{1 / follow.reach_rad:.9g}"
 
 
 def _add_variable(driver: Any, name: str, owner: bpy.types.ID, id_type: str, data_path: str) -> None:

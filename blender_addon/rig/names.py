@@ -15,6 +15,7 @@ AIM_BONES = ("aim.L", "aim.R")
 AIM_CONSTRAINT = "Aim"
 INFLUENCE = "influence"
 FOLLOW_HEAD = "follow_head"
+LIDS_FOLLOW = "lids_follow"
 TRACKED_TRACK = "Tracked"
 ANIMATOR_ACTION = "Animator"
 ARMATURE_MODIFIER = "Rig"

@@ -71,6 +71,7 @@ def set_up_aim(rig: bpy.types.Object) -> None:
         lock(bones[name], free_axes="xyz", is_turning=False)
     _add_share(aim, names.INFLUENCE, 0.0, "How far the eyes look at this point instead of where they were tracked")
     _add_share(aim, names.FOLLOW_HEAD, 1.0, "Whether this point moves with the head, or stays where it is in the scene")
+    _add_share(aim, names.LIDS_FOLLOW, 1.0, "How far lids follow eyes that this point has turned")
     _follow_head(rig, aim)
     for eye_name, aim_name in _EYES_AND_AIMS:
         _add_share(bones[aim_name], names.INFLUENCE, 1.0, "How much of the aim's influence this eye takes")

@@ -127,6 +127,7 @@ def draw_controls(layout: Any, rig: bpy.types.Object) -> None:
     column = layout.column(align=True)
     column.prop(aim, f'["{names.INFLUENCE}"]', text="Eyes Follow Aim", slider=True)
     column.prop(aim, f'["{names.FOLLOW_HEAD}"]', text="Aim Follows Head", slider=True)
+    column.prop(aim, f'["{names.LIDS_FOLLOW}"]', text="Lids Follow Aim", slider=True)
     layout.operator(DVP_OT_rest_controls.bl_idname, icon="LOOP_BACK")
 
 

@@ -135,6 +135,28 @@ def test_eyes_look_at_the_aim_as_far_as_its_influence_says(still):
     assert (np.abs(half - (gaze + tracked) / 2) < 0.03).all()
 
 
+def test_lids_follow_the_aim_as_far_as_asked(still):
+    rig, own = still.rig, pose_of(still).gaze_rad
+    aim = rig.pose.bones["aim"]
+    aim.location = (0.15, 0.08, 0.0)
+    assert not any(shown(still).values())
+    aim["influence"] = 1.0
+    rig.update_tag()
+    turn = pose_of(still).gaze_rad - own
+    expected = {}
+    for side, (name, inward) in enumerate((("Left", -1), ("Right", 1))):
+        yaw, pitch = turn[side] / 0.5
+        expected[f"eyeLookUp{name}"], expected[f"eyeLookDown{name}"] = pitch, -pitch
+        expected[f"eyeLookIn{name}"], expected[f"eyeLookOut{name}"] = inward * yaw, -inward * yaw
+    values = shown(still)
+    assert max(expected.values()) > 0.1
+    for name, value in values.items():
+        assert value == pytest.approx(np.clip(expected.get(name, 0.0), 0, 1), abs=0.02), name
+    aim["lids_follow"] = 0.0
+    rig.update_tag()
+    assert not any(shown(still).values())
+
+
 def test_an_aim_can_stay_in_the_scene_while_the_head_moves(context, take_file):
     path, _ = take_file
     imported = import_take(path, context=context)
