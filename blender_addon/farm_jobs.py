@@ -81,7 +81,7 @@ def make_job(context: bpy.types.Context) -> Job:
         DataError: A field is empty, or a file lies outside the folder that the farm shares.
     """
     scene, farm = context.scene, farm_settings(context)
-    settings = scene.dvp
+    settings, options = scene.dvp, scene.dvp_submit
     frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
     name = settings.job_name.strip() or _default_name()
     return Job(
@@ -94,6 +94,9 @@ def make_job(context: bpy.types.Context) -> Job:
         consent=_rooted(settings.consent, "Consent", farm) if settings.consent else None,
         output=_rooted(settings.output, "Output", farm),
         priority=settings.priority,
+        chunk_size=options.chunk_size,
+        is_paused_at_start=options.is_paused_at_start,
+        notes=options.notes.strip(),
     )
 
 

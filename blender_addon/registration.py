@@ -7,7 +7,7 @@ import atexit
 
 import bpy
 
-from . import layer_properties, preferences, properties
+from . import layer_properties, preferences, properties, submit_properties
 from .job_watcher import stop_watching
 from .passes import engine
 from .ui import (
@@ -18,11 +18,13 @@ from .ui import (
     panels,
     smoothing_operators,
     submit_operators,
+    submit_panel,
 )
 
 CLASSES = (
     *properties.CLASSES,
     *layer_properties.CLASSES,
+    *submit_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
@@ -31,6 +33,7 @@ CLASSES = (
     *layer_operators.CLASSES,
     *panels.CLASSES,
     *layer_panel.CLASSES,
+    *submit_panel.CLASSES,
     *engine.CLASSES,
 )
 _registered: list[type] = []
@@ -43,7 +46,9 @@ def register() -> None:
         _registered.append(item)
     properties.add_properties()
     layer_properties.add_properties()
+    submit_properties.add_properties()
     import_operators.add_menu()
+    submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
@@ -57,7 +62,9 @@ def unregister() -> None:
     engine.remove_from_panels()
     layer_operators.remove_menu()
     import_operators.remove_menu()
+    submit_panel.remove_menu()
     stop_watching()
+    submit_properties.remove_properties()
     layer_properties.remove_properties()
     properties.remove_properties()
     while _registered:

@@ -74,6 +74,25 @@ def test_job_is_what_the_panel_says(scene):
     assert make_job(bpy.context).id != job.id
 
 
+def test_panel_options_reach_the_job(scene, head):
+    options = scene.dvp_submit
+    options.chunk_size, options.notes, options.is_paused_at_start = 5, "after the review ", True
+    job = make_job(bpy.context)
+    assert (job.chunk_size, job.notes, job.is_paused_at_start) == (5, "after the review", True)
+    assert bpy.ops.dvp.submit() == {"FINISHED"}
+    assert scene.dvp.job_state == "paused: submitted paused"
+    assert farm_client(bpy.context).job(scene.dvp.job_id)["notes"] == "after the review"
+
+
+def test_render_menu_offers_the_submission(context):
+    drawn = []
+    entries = [entry for entry in bpy.types.TOPBAR_MT_render.draw._draw_funcs if "blender_addon" in entry.__module__]
+    assert entries
+    for entry in entries:
+        entry(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    assert ("operator", "dvp.submit") in drawn
+
+
 def test_submitted_job_stands_in_the_ledger_and_can_be_cancelled(scene, head):
     assert bpy.ops.dvp.submit() == {"FINISHED"}
     assert scene.dvp.job_state == "queued"
