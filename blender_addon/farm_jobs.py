@@ -25,6 +25,7 @@ from . import compat
 from .passes.exporting import frames_to_export
 from .preferences import FarmSettings, farm_settings
 
+_ROOTED = re.compile(r"([a-z][a-z0-9_-]+):([^/\\].*)", re.DOTALL)
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -83,16 +84,13 @@ def make_job(context: bpy.types.Context) -> Job:
     scene, farm = context.scene, farm_settings(context)
     settings, options = scene.dvp, scene.dvp_submit
     frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
+    paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(settings)}
     name = settings.job_name.strip() or _default_name()
     return Job(
         id=_new_id(name),
         name=name,
         frames=str(frames),
-        passes=_rooted(settings.passes_folder, "Passes", farm),
-        generator=_rooted(settings.generator, "Generator", farm),
-        plate=_rooted(settings.plate, "Plate", farm) if settings.plate else None,
-        consent=_rooted(settings.consent, "Consent", farm) if settings.consent else None,
-        output=_rooted(settings.output, "Output", farm),
+        **paths,
         priority=settings.priority,
         chunk_size=options.chunk_size,
         is_paused_at_start=options.is_paused_at_start,
@@ -155,11 +153,48 @@ def _asked(call: Any) -> JobState:
     )
 
 
+def path_errors(context: bpy.types.Context) -> list[DataError]:
+    """Return what is wrong with the job's fields: empty ones, and files outside the folder that the farm shares."""
+    farm = farm_settings(context)
+    errors: list[DataError] = []
+    paths: dict[str, Any] = {}
+    for field, label, text in _path_texts(context.scene.dvp):
+        try:
+            paths[field] = _rooted(text, label, farm)
+        except DataError as error:
+            errors.append(error)
+    try:
+        if not errors:
+            Job(id="check", name="check", frames="1", **paths)
+    except DataError as error:
+        errors.append(error)
+    return errors
+
+
+def _path_texts(settings: Any) -> list[tuple[str, str, str]]:
+    """Return field, label and text of the paths that a job of these settings has."""
+    needed = [("passes", "Passes", settings.passes_folder), ("generator", "Generator", settings.generator)]
+    needed.append(("output", "Output", settings.output))
+    optional = [("plate", "Plate", settings.plate), ("consent", "Consent", settings.consent)]
+    return needed + [item for item in optional if item[2]]
+
+
+def local_path(context: bpy.types.Context, text: str) -> Path | None:
+    """Return where a job's path lies on this machine; None for an empty field and for roots of the farm's own."""
+    if not text.strip():
+        return None
+    rooted, farm = _ROOTED.fullmatch(text), farm_settings(context)
+    if rooted is None:
+        return Path(bpy.path.abspath(text)).absolute()
+    is_shared = bool(farm.root_folder) and rooted[1] == farm.root_name
+    return Path(farm.root_folder).absolute() / rooted[2] if is_shared else None
+
+
 def _rooted(text: str, label: str, farm: FarmSettings) -> str:
     """Return `root:relative` of a path under the shared folder; what is written so already stays."""
     if not text.strip():
         raise DataError("is empty", where=label, remedy="Choose a file in the farm panel")
-    if re.match(r"[a-z][a-z0-9_-]+:[^/\\]", text):
+    if _ROOTED.fullmatch(text):
         return text
     path = Path(bpy.path.abspath(text)).absolute()
     if not farm.root_folder:

@@ -19,6 +19,7 @@ from ..farm_jobs import (
     wait_for_job,
 )
 from ..job_watcher import JobWatcher, watch
+from ..submit_facts import check_submission, refuse_problems, show_problems
 from .export_operators import has_rig
 from .reporting import reported
 
@@ -55,6 +56,7 @@ class DVP_OT_submit(bpy.types.Operator):
         return reported(self, lambda: self._submit_and_watch(context))
 
     def _submit(self, context: bpy.types.Context) -> str:
+        refuse_problems(context)
         client, job = farm_client(context), make_job(context)
         state = submit_job(client, job)
         if self.is_waiting:
@@ -65,11 +67,35 @@ class DVP_OT_submit(bpy.types.Operator):
         return f"{job.id}: {state.state}"
 
     def _submit_and_watch(self, context: bpy.types.Context) -> str:
+        refuse_problems(context)
         client, job = farm_client(context), make_job(context)
         settings = context.scene.dvp
         settings.job_id, settings.job_state, settings.job_progress = job.id, "submitting", 0.0
         watch(context.scene, JobWatcher(client, job.id, job))
         return f"Submitting {job.id}"
+
+
+class DVP_OT_check_submission(bpy.types.Operator):
+    """Look for everything that would keep the farm from giving good frames; nothing is sent."""
+
+    bl_idname = "dvp.check_submission"
+    bl_label = "Check"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig."""
+        return has_rig(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Check, and list what was found in the panel."""
+        return reported(self, lambda: self._check(context))
+
+    def _check(self, context: bpy.types.Context) -> str:
+        problems = check_submission(context)
+        show_problems(context.scene, problems)
+        if not problems:
+            return "Ready to submit"
+        return f"{len(problems)} to look at: {problems[0].sentence}. {problems[0].remedy}"
 
 
 class DVP_OT_watch_job(bpy.types.Operator):
@@ -124,4 +150,4 @@ class DVP_OT_cancel_job(bpy.types.Operator):
         return f"{state.job_id}: {state.state}"
 
 
-CLASSES = (DVP_OT_submit, DVP_OT_watch_job, DVP_OT_cancel_job)
+CLASSES = (DVP_OT_check_submission, DVP_OT_submit, DVP_OT_watch_job, DVP_OT_cancel_job)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import bpy
 
 from .. import compat
 from . import submit_operators
+
+_LINE_LETTERS = 56
 
 
 def draw_submission(layout: Any, context: bpy.types.Context) -> None:
@@ -22,9 +25,29 @@ def draw_submission(layout: Any, context: bpy.types.Context) -> None:
         column.prop(scene.dvp, name)
     for name in ("is_paused_at_start", "notes"):
         column.prop(scene.dvp_submit, name)
-    column.operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
+    column.operator(submit_operators.DVP_OT_check_submission.bl_idname, icon="CHECKMARK")
+    if scene.dvp_submit.is_checked:
+        draw_problems(layout.column(), scene.dvp_submit)
+    layout.column().operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
     if scene.dvp.job_id:
         draw_job(layout.column(), scene)
+
+
+def draw_problems(column: Any, options: Any) -> None:
+    """Draw what the last check found, each with its remedy, and the tick that accepts warnings."""
+    if not options.problems:
+        column.label(text="The last check found nothing", icon="CHECKMARK")
+    for problem in options.problems:
+        draw_wrapped(column, problem.sentence, icon="INFO" if problem.is_warning else "ERROR")
+        draw_wrapped(column, problem.remedy, icon="BLANK1")
+    if any(problem.is_warning for problem in options.problems):
+        column.prop(options, "is_warning_accepted")
+
+
+def draw_wrapped(column: Any, text: str, *, icon: str) -> None:
+    """Draw a sentence on as many lines as it needs, since Blender cuts a label off at the panel's edge."""
+    for number, line in enumerate(textwrap.wrap(text, _LINE_LETTERS)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 def draw_job(column: Any, scene: bpy.types.Scene) -> None:

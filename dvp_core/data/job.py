@@ -103,6 +103,7 @@ def _check_paths(job: Job) -> None:
         raise DataError(
             f"is {job.output!r}; it needs one run of # for the frame number and must end in .png",
             where="job field 'output'",
+            remedy="Write for example frames/frame.####.png",
         )
     for name, digest in job.inputs_sha256.items():
         if name not in _PATH_FIELDS or not re.fullmatch(r"[0-9a-f]{64}", str(digest)):

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
+from farm_shot import ready_shot
 from recording_layout import RecordingLayout
 
 from blender_addon.farm_jobs import farm_client, make_job
 from blender_addon.job_watcher import JobWatcher, stop_watching, watch
-from blender_addon.rig.importing import import_take
 from blender_addon.ui import panels
 from dvp_core.data.errors import DataError
 
@@ -46,18 +46,13 @@ def head(tmp_path_factory):
 @pytest.fixture
 def scene(context, take_file, head, tmp_path):
     """A scene ready to submit, with the add-on's preferences filled in."""
-    import_take(take_file[0], context=context)
+    ready_shot(context, *take_file, tmp_path)
     context.preferences.system.use_online_access = True
     stored = context.preferences.addons["blender_addon"].preferences
     stored.server, stored.token = head.url, head.token
     stored.root_folder, stored.root_name = str(tmp_path), "shots"
     head.preflight.check = lambda job: None
-    settings = context.scene.dvp
-    settings.job_name = "Ada smiles"
-    settings.passes_folder = str(tmp_path / "passes")
-    settings.generator = str(tmp_path / "ada.safetensors")
-    settings.output = str(tmp_path / f"frames{time.monotonic_ns()}" / "frame.####.png")
-    settings.priority = 70
+    context.scene.dvp.output = str(tmp_path / f"frames{time.monotonic_ns()}" / "frame.####.png")
     yield context.scene
     stop_watching()
     stored.server = stored.token = stored.root_folder = ""
