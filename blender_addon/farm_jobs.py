@@ -132,6 +132,12 @@ def wait_for_job(client: FarmClient, job_id: str, *, interval_s: float = 1.0) ->
     return state
 
 
+def remember_job(scene: bpy.types.Scene, job: Job) -> None:
+    """Write into the scene which job was submitted last and where its frames will be."""
+    scene.dvp.job_id, scene.dvp.job_state, scene.dvp.job_progress = job.id, "submitting", 0.0
+    scene.dvp_submit.submitted_output, scene.dvp_submit.submitted_frames = job.output, job.frames
+
+
 def show_job_state(scene: bpy.types.Scene, state: JobState) -> None:
     """Write a job's state where the panels read it."""
     scene.dvp.job_id = state.job_id

@@ -6,6 +6,8 @@
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from .landing import apply_opacity
+
 
 class CheckedProblem(bpy.types.PropertyGroup):
     """One thing that the checks found; see `submit_checks.Problem`."""
@@ -53,6 +55,16 @@ class SubmitSettings(bpy.types.PropertyGroup):
         name="Submitted Output", description="Where the job that was last submitted writes its frames"
     )
     submitted_frames: StringProperty(name="Submitted Frames", description="Frames of the job last submitted")
+    result_opacity: FloatProperty(
+        name="Result",
+        description="0 shows the plate behind the rig, 1 the frames that came back",
+        min=0.0,
+        max=1.0,
+        default=1.0,
+        subtype="FACTOR",
+        options=set(),
+        update=lambda settings, context: apply_opacity(settings.id_data),
+    )
     is_result_landed: BoolProperty(
         name="Show Result When Done", description="Put the frames behind the rig and into the sequencer", default=True
     )

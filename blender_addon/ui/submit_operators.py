@@ -14,6 +14,7 @@ from ..farm_jobs import (
     farm_client,
     job_state,
     make_job,
+    remember_job,
     show_job_state,
     submit_job,
     wait_for_job,
@@ -59,6 +60,7 @@ class DVP_OT_submit(bpy.types.Operator):
         refuse_problems(context)
         client, job = farm_client(context), make_job(context)
         state = submit_job(client, job)
+        remember_job(context.scene, job)
         if self.is_waiting:
             state = wait_for_job(client, job.id)
         show_job_state(context.scene, state)
@@ -69,8 +71,7 @@ class DVP_OT_submit(bpy.types.Operator):
     def _submit_and_watch(self, context: bpy.types.Context) -> str:
         refuse_problems(context)
         client, job = farm_client(context), make_job(context)
-        settings = context.scene.dvp
-        settings.job_id, settings.job_state, settings.job_progress = job.id, "submitting", 0.0
+        remember_job(context.scene, job)
         watch(context.scene, JobWatcher(client, job.id, job))
         return f"Submitting {job.id}"
 

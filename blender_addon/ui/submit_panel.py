@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from .. import compat
-from . import submit_operators
+from . import result_operators, submit_operators
 
 _LINE_LETTERS = 56
 
@@ -58,6 +58,10 @@ def draw_job(column: Any, scene: bpy.types.Scene) -> None:
     row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
+    row = column.row(align=True)
+    row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
+    row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
+    column.prop(scene.dvp_submit, "result_opacity")
 
 
 CLASSES = ()

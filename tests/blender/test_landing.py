@@ -1,0 +1,220 @@
+"""What the farm made comes back: at the right frames, at the right place, replaced when it comes again."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import compat
+from blender_addon.landing import frame_file, has_result, land_result, place_behind, runs_of, take_result_away
+from blender_addon.rig.importing import import_take
+from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.take import write_take
+
+SIDE = 16
+FRAMES = FrameRange.parse("1001-1003,1005")
+
+
+def color_of(frame):
+    """Return a colour, 8-bit sRGB, that tells the frame."""
+    return np.array([40 * (frame - 1000), 200, 250 - 40 * (frame - 1000)])
+
+
+def write_frame(path, frame):
+    image = bpy.data.images.new("frame", SIDE, SIDE)
+    pixels = np.ones((SIDE, SIDE, 4), np.float32)
+    pixels[..., :3] = color_of(frame) / 255
+    image.pixels.foreach_set(pixels.ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+
+
+@pytest.fixture
+def shot(context, take_file, tmp_path):
+    """A rig before a plate of numbered pictures, and frames of the farm's."""
+    path, take = take_file
+    take = replace(take, crop=Crop(95, 20, 140, SIDE))
+    write_take(path, take)
+    plate = tmp_path / "plate"
+    plate.mkdir()
+    for frame in take.frames:
+        write_frame(plate / f"plate.{frame}.png", frame)
+    rig = import_take(path, context=context, plate_path=plate).rig
+    template = tmp_path / "frames" / "frame.####.png"
+    template.parent.mkdir()
+    for frame in FRAMES:
+        write_frame(frame_file(template, frame), frame)
+    context.scene.view_settings.view_transform = "Standard"
+    return SimpleNamespace(scene=context.scene, rig=rig, take=take, template=template)
+
+
+def backgrounds(shot):
+    return list(shot.rig.dvp_rig.camera.data.background_images)
+
+
+def strips(shot):
+    found = compat.sequencer_strips(shot.scene.sequence_editor)
+    return sorted(found, key=lambda strip: strip.frame_final_start)
+
+
+def test_frames_stand_behind_the_rig_at_their_numbers(shot):
+    landed = land_result(shot.scene, shot.template, FRAMES)
+    assert landed.frames == FRAMES
+    assert not len(landed.missing)
+    plate, result = backgrounds(shot)
+    assert result.image == landed.image
+    assert result.image.source == "SEQUENCE"
+    assert result.image.colorspace_settings.name == "sRGB"
+    for frame in FRAMES:
+        shot.scene.frame_set(frame)
+        shown = result.image.filepath_from_user(image_user=result.image_user)
+        assert shown == str(frame_file(shot.template, frame))
+    assert (plate.alpha, result.alpha) == (0.0, 1.0)
+
+
+def test_the_slider_blends_between_plate_and_result(shot):
+    backgrounds(shot)[0].alpha = 0.8
+    land_result(shot.scene, shot.template, FRAMES)
+    plate, result = backgrounds(shot)
+    shot.scene.dvp_submit.result_opacity = 0.25
+    assert plate.alpha == pytest.approx(0.6)
+    assert result.alpha == pytest.approx(0.25)
+    shot.scene.dvp_submit.result_opacity = 0.0
+    assert (plate.alpha, result.alpha) == (pytest.approx(0.8), 0.0)
+
+
+def test_strips_have_the_frames_files_and_no_gap_is_filled(shot):
+    land_result(shot.scene, shot.template, FRAMES)
+    spans = [(strip.frame_final_start, strip.frame_final_duration) for strip in strips(shot)]
+    assert spans == [(1001, 3), (1005, 1)]
+    names = [element.filename for strip in strips(shot) for element in strip.elements]
+    assert names == [frame_file(shot.template, frame).name for frame in FRAMES]
+    assert not shot.scene.render.use_sequencer
+
+
+@pytest.mark.parametrize("percent", [100, 50])
+def test_the_sequencer_shows_each_frame_in_its_colours_at_the_crop_of_the_plate(shot, tmp_path, percent):
+    land_result(shot.scene, shot.template, FRAMES)
+    shot.scene.render.use_sequencer = True
+    shot.scene.render.resolution_percentage = percent
+    compat.set_still_png(shot.scene.render.image_settings)
+    inside, crop = np.zeros((180, 320), bool), shot.take.crop
+    inside[crop.y_px : crop.y_px + crop.size_px, crop.x_px : crop.x_px + crop.size_px] = True
+    for frame in (1002, 1005):
+        picture = rendered(shot.scene, frame, tmp_path / f"seen{percent}.png")
+        step = 100 // percent
+        shown = np.abs(picture.astype(int) - color_of(frame)).max(axis=-1) <= 2
+        expected = inside[::step, ::step]
+        assert np.mean(shown != expected) < 0.02  # edges of a square that lies on half pixels
+        assert picture[~expected & ~shown].max() <= 2
+    assert rendered(shot.scene, 1004, tmp_path / f"gap{percent}.png").max() <= 2
+
+
+def rendered(scene, frame, path):
+    """Return what the sequencer shows, (H, W, 3) uint8, first row on top."""
+    scene.frame_set(frame)
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path))
+    width, height = image.size
+    pixels = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    return np.round(pixels.reshape(height, width, 4)[::-1, :, :3] * 255).astype(np.uint8)
+
+
+def test_landing_again_replaces_what_landed(shot):
+    land_result(shot.scene, shot.template, FRAMES)
+    write_frame(frame_file(shot.template, 1004), 1004)
+    landed = land_result(shot.scene, shot.template, shot.take.frames)
+    assert str(landed.frames) == "1001-1005"
+    assert str(landed.missing) == "1006"
+    assert any("not there: frames 1006" in note for note in landed.notes)
+    assert len(backgrounds(shot)) == 2
+    assert [(strip.frame_final_start, strip.frame_final_duration) for strip in strips(shot)] == [(1001, 5)]
+    assert sum(image.get("dvp_result", False) for image in bpy.data.images) == 1
+
+
+def test_taking_away_leaves_the_scene_as_it_was(shot):
+    before = (backgrounds(shot)[0].alpha, len(bpy.data.images))
+    land_result(shot.scene, shot.template, FRAMES)
+    own = compat.sequencer_strips(shot.scene.sequence_editor).new_image(
+        name="mine", filepath=str(frame_file(shot.template, 1001)), channel=9, frame_start=1
+    )
+    assert take_result_away(shot.scene)
+    assert [strip.name for strip in strips(shot)] == [own.name]
+    assert len(backgrounds(shot)) == 1
+    assert (backgrounds(shot)[0].alpha, len(bpy.data.images)) == before
+    assert not take_result_away(shot.scene)
+
+
+def test_strips_of_the_animator_keep_their_place_and_the_sequencer_its_switch(shot):
+    editor = shot.scene.sequence_editor_create()
+    compat.sequencer_strips(editor).new_image(
+        name="mine", filepath=str(frame_file(shot.template, 1001)), channel=4, frame_start=1001
+    )
+    landed = land_result(shot.scene, shot.template, FRAMES)
+    assert {strip.channel for strip in landed.strips} == {5}
+    assert shot.scene.render.use_sequencer
+
+
+def test_result_survives_saving_and_reopening(shot, tmp_path):
+    land_result(shot.scene, shot.template, FRAMES)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    scene = bpy.context.scene
+    assert has_result(scene)
+    assert take_result_away(scene)
+    assert not has_result(scene)
+
+
+def test_nothing_to_show_is_said(shot):
+    with pytest.raises(DataError, match="none of the frames 1006 is there"):
+        land_result(shot.scene, shot.template, FrameRange.parse("1006"))
+    with pytest.raises(DataError, match="one run of #"):
+        land_result(shot.scene, shot.template.with_name("frame.png"), FRAMES)
+    assert len(backgrounds(shot)) == 1
+    assert not bpy.ops.dvp.show_result.poll()
+    with pytest.raises(RuntimeError, match="No result is shown"):
+        bpy.ops.dvp.remove_result()
+
+
+def test_buttons_do_what_the_functions_do(shot, tmp_path):
+    stored = bpy.context.preferences.addons["blender_addon"].preferences
+    stored.root_folder, stored.root_name = str(tmp_path), "shots"
+    options = shot.scene.dvp_submit
+    options.submitted_output, options.submitted_frames = "shots:frames/frame.####.png", str(FRAMES)
+    try:
+        assert bpy.ops.dvp.show_result() == {"FINISHED"}
+        assert len(strips(shot)) == 2
+        assert bpy.ops.dvp.remove_result() == {"FINISHED"}
+        assert not has_result(shot.scene)
+        options.submitted_output = "elsewhere:frames/frame.####.png"
+        with pytest.raises(RuntimeError, match="no folder here"):
+            bpy.ops.dvp.show_result()
+    finally:
+        stored.root_folder = ""
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "scale", "offset"),
+    [
+        ((320, 180), Crop(70, 0, 180), 1.0, (0.0, 0.0)),
+        ((320, 180), Crop(0, 0, 90), 0.5, (-115 / 320, 45 / 320)),
+        ((180, 320), Crop(90, 230, 90), 0.5, (45 / 180 * 320 / 180, -115 / 180 * 320 / 180)),
+    ],
+)
+def test_place_behind_is_the_crops_place(take_file, size, crop, scale, offset):
+    take = take_file[1]
+    clip = replace(take.clip, width_px=size[0], height_px=size[1])
+    placed = place_behind(SimpleNamespace(crop=crop, clip=clip))
+    assert placed == (pytest.approx(scale), pytest.approx(offset))
+
+
+def test_runs_are_cut_at_gaps():
+    assert runs_of(FRAMES) == [[1001, 1002, 1003], [1005]]
