@@ -83,13 +83,12 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
     return LandedResult(there, missing, image, strips, tuple(_notes(scene, missing)))
 
 
-def land_submitted_result(context: bpy.types.Context) -> LandedResult:
-    """Show the frames of the job last submitted from the scene; see `land_result`.
+def land_submitted_result(context: bpy.types.Context, scene: bpy.types.Scene) -> LandedResult:
+    """Show the frames of the job last submitted from a scene; see `land_result`.
 
     Raises:
         DataError: No job was submitted, or its folder is one of the farm's that this machine does not know.
     """
-    scene = context.scene
     options = scene.dvp_submit
     if not options.submitted_output:
         raise DataError("no job was submitted from it", where=f"scene '{scene.name}'", remedy="Submit one first")

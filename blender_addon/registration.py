@@ -8,7 +8,7 @@ import atexit
 import bpy
 
 from . import layer_properties, preferences, properties, submit_properties
-from .job_watcher import stop_watching
+from .job_watcher import add_handler, remove_handler, stop_watching
 from .passes import engine
 from .ui import (
     export_operators,
@@ -53,6 +53,7 @@ def register() -> None:
     submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
+    add_handler()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
 
@@ -61,6 +62,7 @@ def unregister() -> None:
     atexit.unregister(unregister)
     if not _registered:
         return
+    remove_handler()
     engine.remove_from_panels()
     layer_operators.remove_menu()
     import_operators.remove_menu()

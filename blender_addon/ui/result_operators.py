@@ -29,7 +29,7 @@ class DVP_OT_show_result(bpy.types.Operator):
         return reported(self, lambda: self._show(context))
 
     def _show(self, context: bpy.types.Context) -> str:
-        landed = land_submitted_result(context)
+        landed = land_submitted_result(context, context.scene)
         return "; ".join([f"Frames {landed.frames} stand behind the rig and in the sequencer", *landed.notes])
 
 

@@ -3,21 +3,28 @@
 
 """Submitting to the farm, following the job, cancelling it."""
 
+from collections.abc import Callable
+
 import bpy
 from bpy.props import BoolProperty
 
 from dvp_core.data.errors import DataError
+from farm.client import FarmClient
 
 from .. import compat
 from ..farm_jobs import (
+    JobState,
     cancel_job,
     farm_client,
     job_state,
     make_job,
+    pause_job,
     remember_job,
+    resume_job,
     show_job_state,
     submit_job,
     wait_for_job,
+    write_log,
 )
 from ..job_watcher import JobWatcher, watch
 from ..submit_facts import check_submission, refuse_problems, show_problems
@@ -33,12 +40,20 @@ def may_go_online(operator: type[bpy.types.Operator]) -> bool:
     return False
 
 
+def has_job(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Say whether the scene has a job that can be asked about, and tell the operator why not."""
+    if context.scene.dvp.job_id:
+        return may_go_online(operator)
+    operator.poll_message_set("No job was submitted from this scene")
+    return False
+
+
 class DVP_OT_submit(bpy.types.Operator):
     """Ask the render farm for photoreal frames of the exported passes."""
 
     bl_idname = "dvp.submit"
     bl_label = "Submit to Farm"
-    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender reads the class's own set
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
 
     is_waiting: BoolProperty(name="Wait", description="Return when the job has ended; for scripts", default=False)
 
@@ -108,7 +123,7 @@ class DVP_OT_watch_job(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a job and the network."""
-        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask once."""
@@ -139,16 +154,82 @@ class DVP_OT_cancel_job(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a job and the network."""
-        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Cancel and show the new state."""
         return reported(self, lambda: self._cancel(context))
 
     def _cancel(self, context: bpy.types.Context) -> str:
-        state = cancel_job(farm_client(context), context.scene.dvp.job_id)
-        show_job_state(context.scene, state)
-        return f"{state.job_id}: {state.state}"
+        return _changed(context, cancel_job)
 
 
-CLASSES = (DVP_OT_check_submission, DVP_OT_submit, DVP_OT_watch_job, DVP_OT_cancel_job)
+class DVP_OT_pause_job(bpy.types.Operator):
+    """Let no further chunk of the job begin."""
+
+    bl_idname = "dvp.pause_job"
+    bl_label = "Pause"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Pause and show the new state."""
+        return reported(self, lambda: _changed(context, pause_job))
+
+
+class DVP_OT_resume_job(bpy.types.Operator):
+    """Let a paused job go on, or begin where it was submitted paused."""
+
+    bl_idname = "dvp.resume_job"
+    bl_label = "Resume"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Resume and show the new state."""
+        return reported(self, lambda: _changed(context, resume_job))
+
+
+class DVP_OT_show_log(bpy.types.Operator):
+    """Write the job's whole log into a text of this file."""
+
+    bl_idname = "dvp.show_log"
+    bl_label = "Whole Log"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write it and say where it is."""
+        return reported(self, lambda: self._write(context))
+
+    def _write(self, context: bpy.types.Context) -> str:
+        text = write_log(context.scene, farm_client(context))
+        return f"The log stands in the text '{text.name}' (Text Editor)"
+
+
+def _changed(context: bpy.types.Context, change: Callable[[FarmClient, str], JobState]) -> str:
+    """Change the scene's job, show its new state and return a sentence."""
+    state = change(farm_client(context), context.scene.dvp.job_id)
+    show_job_state(context.scene, state)
+    return f"{state.job_id}: {state.state}"
+
+
+CLASSES = (
+    DVP_OT_check_submission,
+    DVP_OT_submit,
+    DVP_OT_watch_job,
+    DVP_OT_cancel_job,
+    DVP_OT_pause_job,
+    DVP_OT_resume_job,
+    DVP_OT_show_log,
+)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import Any
 
@@ -53,15 +54,37 @@ def draw_wrapped(column: Any, text: str, *, icon: str) -> None:
 def draw_job(column: Any, scene: bpy.types.Scene) -> None:
     """Draw how far the job is, and what may be done with it."""
     settings = scene.dvp
-    column.label(text=f"{settings.job_id}: {settings.job_state or 'submitted'}")
+    options = scene.dvp_submit
+    draw_wrapped(column, f"{settings.job_id}: {settings.job_state or 'submitted'}", icon="RENDER_ANIMATION")
     compat.draw_progress(column, settings, "job_progress")
+    column.label(text=f"{options.frames_text}{time_left(options.seconds_left)}")
     row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
+    row.operator(submit_operators.DVP_OT_pause_job.bl_idname, icon="PAUSE")
+    row.operator(submit_operators.DVP_OT_resume_job.bl_idname, icon="PLAY")
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
+    for line in options.log:
+        draw_wrapped(column, line.text, icon="DOT")
+    column.operator(submit_operators.DVP_OT_show_log.bl_idname, icon="TEXT")
+    draw_result(column, options)
+
+
+def time_left(seconds: float) -> str:
+    """Return how long a job will take, for the end of a line; empty where that is not known."""
+    if seconds < 0:
+        return ""
+    minutes = math.ceil(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f", {hours} h {rest} min left" if hours else f", {minutes} min left" if minutes > 1 else ", a minute left"
+
+
+def draw_result(column: Any, options: Any) -> None:
+    """Draw the buttons that bring the frames into the scene, and the slider between plate and result."""
+    column.prop(options, "is_result_landed")
     row = column.row(align=True)
     row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
     row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
-    column.prop(scene.dvp_submit, "result_opacity")
+    column.prop(options, "result_opacity")
 
 
 CLASSES = ()
