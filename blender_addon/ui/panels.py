@@ -108,7 +108,7 @@ class DVP_PT_output(bpy.types.Panel):
             layout.prop(context.scene.dvp, "area")
         draw_passes(layout, context)
         layout.separator()
-        draw_submission(layout, context)
+        draw_submission(layout, context, has_frames=False)
 
 
 def draw_smoothing(layout: Any, settings: Any) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import bpy
 from bpy.props import BoolProperty
 
-from dvp_core.data.errors import DataError
 from farm.client import FarmClient
 
 from .. import compat
@@ -17,17 +16,14 @@ from ..farm_jobs import (
     cancel_job,
     farm_client,
     job_state,
-    make_job,
     pause_job,
-    remember_job,
     resume_job,
     show_job_state,
-    submit_job,
-    wait_for_job,
     write_log,
 )
 from ..job_watcher import JobWatcher, watch
-from ..submit_facts import check_submission, refuse_problems, show_problems
+from ..submission import submit_and_follow, submit_scene
+from ..submit_facts import check_submission, show_problems
 from .export_operators import has_rig
 from .reporting import reported
 
@@ -38,6 +34,11 @@ def may_go_online(operator: type[bpy.types.Operator]) -> bool:
         return True
     operator.poll_message_set("Allow Online Access is off (Preferences > System)")
     return False
+
+
+def may_submit(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Say whether there is a rig and the network may be used, and tell the operator why not."""
+    return may_go_online(operator) and has_rig(operator, context)
 
 
 def has_job(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
@@ -60,7 +61,7 @@ class DVP_OT_submit(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a rig and the network."""
-        return may_go_online(cls) and has_rig(cls, context)
+        return may_submit(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Submit, and wait for the end where asked."""
@@ -69,26 +70,11 @@ class DVP_OT_submit(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Submit from a thread and follow the job; the window stays alive."""
         del event
-        return reported(self, lambda: self._submit_and_watch(context))
+        return reported(self, lambda: f"Submitting {submit_and_follow(context)}")
 
     def _submit(self, context: bpy.types.Context) -> str:
-        refuse_problems(context)
-        client, job = farm_client(context), make_job(context)
-        state = submit_job(client, job)
-        remember_job(context.scene, job)
-        if self.is_waiting:
-            state = wait_for_job(client, job.id)
-        show_job_state(context.scene, state)
-        if state.state == "failed":
-            raise DataError(f"failed: {state.message}", where=f"job {job.id}", remedy="See `dvp farm logs`")
-        return f"{job.id}: {state.state}"
-
-    def _submit_and_watch(self, context: bpy.types.Context) -> str:
-        refuse_problems(context)
-        client, job = farm_client(context), make_job(context)
-        remember_job(context.scene, job)
-        watch(context.scene, JobWatcher(client, job.id, job))
-        return f"Submitting {job.id}"
+        state = submit_scene(context, is_waiting=self.is_waiting)
+        return f"{state.job_id}: {state.state}"
 
 
 class DVP_OT_check_submission(bpy.types.Operator):

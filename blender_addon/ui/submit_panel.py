@@ -10,16 +10,33 @@ from typing import Any
 import bpy
 
 from .. import compat
+from ..submission import submit_and_follow
 from . import result_operators, submit_operators
+from .reporting import reported
 
 _LINE_LETTERS = 56
+_DIALOG_WIDTH_PX = 420
 
 
-def draw_submission(layout: Any, context: bpy.types.Context) -> None:
-    """Draw the job's fields, the submit button, and the state of the job last submitted."""
+def draw_submission(layout: Any, context: bpy.types.Context, *, has_frames: bool = True) -> None:
+    """Draw the job's fields, what the checks found, the buttons, and the state of the job last submitted.
+
+    Args:
+        layout: Where.
+        context: Its scene is shown.
+        has_frames: Whether the frames are asked for; not where the export's fields above have them.
+    """
     scene = context.scene
+    draw_fields(layout, scene, has_frames=has_frames)
+    layout.column().operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
+    if scene.dvp.job_id:
+        draw_job(layout.column(), scene)
+
+
+def draw_fields(layout: Any, scene: bpy.types.Scene, *, has_frames: bool = True) -> None:
+    """Draw the job's fields, the check's button and what it found."""
     column = layout.column()
-    for name in ("job_name", "priority"):
+    for name in ("job_name", "priority", *(("frames",) if has_frames else ())):
         column.prop(scene.dvp, name)
     column.prop(scene.dvp_submit, "chunk_size")
     for name in ("generator", "plate", "output", "consent"):
@@ -29,9 +46,6 @@ def draw_submission(layout: Any, context: bpy.types.Context) -> None:
     column.operator(submit_operators.DVP_OT_check_submission.bl_idname, icon="CHECKMARK")
     if scene.dvp_submit.is_checked:
         draw_problems(layout.column(), scene.dvp_submit)
-    layout.column().operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
-    if scene.dvp.job_id:
-        draw_job(layout.column(), scene)
 
 
 def draw_problems(column: Any, options: Any) -> None:
@@ -87,7 +101,34 @@ def draw_result(column: Any, options: Any) -> None:
     column.prop(options, "result_opacity")
 
 
-CLASSES = ()
+class DVP_OT_submit_dialog(bpy.types.Operator):
+    """Fill in a job for the render farm and submit it."""
+
+    bl_idname = "dvp.submit_dialog"
+    bl_label = "Submit to Farm..."
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig and the network."""
+        return submit_operators.may_submit(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Show the fields."""
+        del event
+        return context.window_manager.invoke_props_dialog(self, width=_DIALOG_WIDTH_PX)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the fields of the panel."""
+        self.layout.use_property_split = True
+        draw_fields(self.layout, context.scene)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Submit and follow."""
+        return reported(self, lambda: f"Submitting {submit_and_follow(context)}")
+
+
+CLASSES = (DVP_OT_submit_dialog,)
 
 
 def add_menu() -> None:
@@ -103,4 +144,4 @@ def remove_menu() -> None:
 def _draw_entry(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     del context
     menu.layout.separator()
-    menu.layout.operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
+    menu.layout.operator(DVP_OT_submit_dialog.bl_idname, icon="EXPORT")

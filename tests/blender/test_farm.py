@@ -15,6 +15,7 @@ from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import has_result
 from blender_addon.ui import panels, submit_panel
+from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
 from dvp_core.data.errors import DataError
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
@@ -89,7 +90,43 @@ def test_render_menu_offers_the_submission(context):
     assert entries
     for entry in entries:
         entry(SimpleNamespace(layout=RecordingLayout(drawn)), context)
-    assert ("operator", "dvp.submit") in drawn
+    assert ("operator", "dvp.submit_dialog") in drawn
+
+
+def test_dialog_of_the_render_menu_submits_and_follows(scene, head):
+    drawn = []
+    DVP_OT_submit_dialog.draw(SimpleNamespace(layout=RecordingLayout(drawn)), bpy.context)
+    assert {("prop", name) for name in ("job_name", "frames", "chunk_size", "notes")} <= set(drawn)
+    assert bpy.ops.dvp.submit_dialog() == {"FINISHED"}
+    job_id = scene.dvp.job_id
+    wait_until(lambda: head.ledger.rows("SELECT id FROM jobs WHERE id = ?", job_id))
+    head.ledger.act(job_id, "cancel")
+
+
+def test_panel_asks_for_frames_once(scene):
+    drawn = []
+    panels.DVP_PT_output.draw(SimpleNamespace(layout=RecordingLayout(drawn)), bpy.context)
+    assert drawn.count(("prop", "frames")) == 1
+    panels.DVP_PT_farm.draw(SimpleNamespace(layout=RecordingLayout(drawn)), bpy.context)
+    assert drawn.count(("prop", "frames")) == 2
+
+
+def test_waiting_submission_brings_the_frames_or_says_why_not(scene, head):
+    is_over = threading.Event()
+
+    def work():
+        while not is_over.wait(0.05):
+            finish(head)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        with pytest.raises(RuntimeError, match="none of the frames 1001-1006 is there"):
+            bpy.ops.dvp.submit(is_waiting=True)
+    finally:
+        is_over.set()
+        worker.join()
+    assert scene.dvp.job_state == "completed"
 
 
 def test_submitted_job_stands_in_the_ledger_and_can_be_cancelled(scene, head):
@@ -138,7 +175,7 @@ def wait_until(is_reached, *, timeout_s=10.0):
         time.sleep(0.02)
 
 
-def finish(head, job_id, *, frames=None):
+def finish(head, *, frames=None):
     """Do what workers would: record the frames of all orders, then end them."""
     while (order := head.ledger.next_order(worker="w", roots=Roots())) is not None:
         for frame in order.frames:
@@ -187,7 +224,7 @@ def test_time_left_in_words(seconds, text):
 def test_log_reaches_the_panel_and_a_text(scene, head):
     bpy.ops.dvp.submit()
     job_id = scene.dvp.job_id
-    finish(head, job_id, frames=[1001])
+    finish(head, frames=[1001])
     look = watch(scene, JobWatcher(farm_client(bpy.context), job_id))
     wait_until(lambda: look() is None)
     shown = [line.text for line in scene.dvp_submit.log]
@@ -218,7 +255,7 @@ def test_finished_job_lands_by_itself(scene, head):
         image.filepath_raw, image.file_format = str(folder / f"frame.{frame}.png"), "PNG"
         image.save()
         bpy.data.images.remove(image)
-    finish(head, scene.dvp.job_id)
+    finish(head)
     look = watch(scene, JobWatcher(farm_client(bpy.context), scene.dvp.job_id))
     wait_until(lambda: look() is None)
     assert scene.dvp.job_state.startswith("completed")
@@ -228,7 +265,7 @@ def test_finished_job_lands_by_itself(scene, head):
 
 def test_finished_job_whose_frames_are_not_here_says_so(scene, head):
     bpy.ops.dvp.submit()
-    finish(head, scene.dvp.job_id)
+    finish(head)
     look = watch(scene, JobWatcher(farm_client(bpy.context), scene.dvp.job_id))
     wait_until(lambda: look() is None)
     assert "none of the frames 1001-1006 is there" in scene.dvp.job_state
