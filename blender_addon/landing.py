@@ -26,6 +26,7 @@ from .rig.reading import rig_of_scene
 RESULT_NAME = "Portrait Result"
 _MARK = "dvp_result"
 _PLATE_ALPHA = "dvp_plate_alpha"
+_SLIDER = "dvp_submit.result_opacity"
 _COLOR_SPACE = "sRGB"
 _TRUE_VIEW = "Standard"
 
@@ -77,7 +78,7 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
         )
     take_result_away(scene)
     image = _put_behind(camera, template, there, take)
-    apply_opacity(scene)
+    _blend_by_slider(camera.data, scene)
     strips = tuple(_add_strips(scene, template, there, take))
     missing = FrameRange.of(frame for frame in frames if frame not in there)
     return LandedResult(there, missing, image, strips, tuple(_notes(scene, missing)))
@@ -105,9 +106,8 @@ def land_submitted_result(context: bpy.types.Context, scene: bpy.types.Scene) ->
 def take_result_away(scene: bpy.types.Scene) -> bool:
     """Remove what landed in a scene, give the plate its opacity back, and say whether there was anything."""
     is_found = False
-    for camera in {rig.dvp_rig.camera for rig in scene.objects if rig.type == "ARMATURE" and rig.dvp_rig.is_rig}:
-        if camera is not None and camera.type == "CAMERA":
-            is_found |= _clear_behind(camera)
+    for camera in _cameras_of(scene):
+        is_found |= _clear_behind(camera)
     if scene.sequence_editor is not None:
         strips = compat.sequencer_strips(scene.sequence_editor)
         for strip in [strip for strip in strips if strip.get(_MARK)]:
@@ -116,22 +116,9 @@ def take_result_away(scene: bpy.types.Scene) -> bool:
     return is_found
 
 
-def apply_opacity(scene: bpy.types.Scene) -> None:
-    """Blend the plate into the result as the scene's slider says: 0 shows the plate alone, 1 the result alone.
-
-    The plate fades outside the result's square too, so that the end of the slider does not depend on which of two
-    pictures behind a camera Blender draws first.
-    """
-    share = scene.dvp_submit.result_opacity
-    for background, plates in _results_of(scene):
-        background.alpha = share
-        for plate in plates:
-            plate.alpha = (1.0 - share) * background.image.get(_PLATE_ALPHA, 1.0)
-
-
 def has_result(scene: bpy.types.Scene) -> bool:
     """Say whether a result stands behind one of the scene's rigs."""
-    return any(True for _ in _results_of(scene))
+    return any(_is_result(picture) for camera in _cameras_of(scene) for picture in camera.data.background_images)
 
 
 def frame_file(template: Path | str, frame: int) -> Path:
@@ -149,16 +136,11 @@ def frame_file(template: Path | str, frame: int) -> Path:
     return path.with_name(path.name.replace(runs[0], f"{frame:0{len(runs[0])}d}"))
 
 
-def _results_of(scene: bpy.types.Scene) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield each result's background with the backgrounds that it lies over."""
-    for rig in scene.objects:
-        camera = rig.dvp_rig.camera if rig.type == "ARMATURE" and rig.dvp_rig.is_rig else None
-        if camera is None or camera.type != "CAMERA":
-            continue
-        pictures = list(camera.data.background_images)
-        for background in pictures:
-            if _is_result(background):
-                yield background, [other for other in pictures if other != background]
+def _cameras_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Return the cameras of the scene's rigs, each once."""
+    rigs = [item for item in scene.objects if item.type == "ARMATURE" and item.dvp_rig.is_rig]
+    cameras = dict.fromkeys(rig.dvp_rig.camera for rig in rigs)
+    return [camera for camera in cameras if camera is not None and camera.type == "CAMERA"]
 
 
 def _is_result(background: Any) -> bool:
@@ -190,6 +172,37 @@ def _put_behind(camera: bpy.types.Object, template: Path | str, frames: FrameRan
     return image
 
 
+def _blend_by_slider(camera: bpy.types.Camera, scene: bpy.types.Scene) -> None:
+    """Drive the opacities by the scene's slider: 0 shows the plate alone, 1 the result alone.
+
+    The plate fades outside the result's square too, so that the end of the slider does not depend on which of two
+    pictures behind a camera Blender draws first. Drivers and no callback of the slider: Python behind a scene's
+    property crashes the exit of Blender 4.2.
+    """
+    for number, picture in enumerate(camera.background_images):
+        driver = camera.driver_add(_alpha_path(number)).driver
+        driver.type = "SCRIPTED"
+        share = driver.variables.new()
+        share.name = "share"
+        share.targets[0].id_type = "SCENE"
+        share.targets[0].id = scene
+        share.targets[0].data_path = _SLIDER
+        driver.expression = "share" if _is_result(picture) else f"(1 - share) * {picture.alpha:.6f}"
+
+
+def _stop_blending(camera: bpy.types.Camera) -> None:
+    if camera.animation_data is None:
+        return
+    curves = camera.animation_data.drivers
+    for curve in [curve for curve in curves if curve.data_path.startswith("background_images[")]:
+        if any(target.data_path == _SLIDER for variable in curve.driver.variables for target in variable.targets):
+            curves.remove(curve)
+
+
+def _alpha_path(number: int) -> str:
+    return f"background_images[{number}].alpha"
+
+
 def place_behind(take: Take) -> tuple[float, tuple[float, float]]:
     """Return scale and offset of a background that shows the take's square where it lies in the plate.
 
@@ -208,6 +221,7 @@ def place_behind(take: Take) -> tuple[float, tuple[float, float]]:
 def _clear_behind(camera: bpy.types.Object) -> bool:
     pictures = camera.data.background_images
     found = [background for background in pictures if _is_result(background)]
+    _stop_blending(camera.data)
     for background in found:
         image = background.image
         for other in pictures:

@@ -6,8 +6,6 @@
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from .landing import apply_opacity
-
 
 class CheckedProblem(bpy.types.PropertyGroup):
     """One thing that the checks found; see `submit_checks.Problem`."""
@@ -63,7 +61,6 @@ class SubmitSettings(bpy.types.PropertyGroup):
         default=1.0,
         subtype="FACTOR",
         options=set(),
-        update=lambda settings, context: apply_opacity(settings.id_data),
     )
     is_result_landed: BoolProperty(
         name="Show Result When Done", description="Put the frames behind the rig and into the sequencer", default=True

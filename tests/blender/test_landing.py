@@ -74,6 +74,7 @@ def test_frames_stand_behind_the_rig_at_their_numbers(shot):
         shot.scene.frame_set(frame)
         shown = result.image.filepath_from_user(image_user=result.image_user)
         assert shown == str(frame_file(shot.template, frame))
+    bpy.context.view_layer.update()
     assert (plate.alpha, result.alpha) == (0.0, 1.0)
 
 
@@ -81,11 +82,21 @@ def test_the_slider_blends_between_plate_and_result(shot):
     backgrounds(shot)[0].alpha = 0.8
     land_result(shot.scene, shot.template, FRAMES)
     plate, result = backgrounds(shot)
-    shot.scene.dvp_submit.result_opacity = 0.25
+    set_slider(shot.scene, 0.25)
     assert plate.alpha == pytest.approx(0.6)
     assert result.alpha == pytest.approx(0.25)
-    shot.scene.dvp_submit.result_opacity = 0.0
+    set_slider(shot.scene, 0.0)
     assert (plate.alpha, result.alpha) == (pytest.approx(0.8), 0.0)
+    set_slider(shot.scene, 1.0)
+    bpy.ops.dvp.remove_result()
+    bpy.context.view_layer.update()
+    assert backgrounds(shot)[0].alpha == pytest.approx(0.8)
+    assert not len(shot.rig.dvp_rig.camera.data.animation_data.drivers)
+
+
+def set_slider(scene, share):
+    scene.dvp_submit.result_opacity = share
+    bpy.context.view_layer.update()
 
 
 def test_strips_have_the_frames_files_and_no_gap_is_filled(shot):
