@@ -116,6 +116,14 @@ def take_result_away(scene: bpy.types.Scene) -> bool:
     return is_found
 
 
+def blend_result(scene: bpy.types.Scene, share: float) -> None:
+    """Set the slider between plate (0) and result (1) as a hand does; a script's assignment alone would not show."""
+    scene.dvp_submit.result_opacity = share
+    scene.update_tag()
+    for layer in scene.view_layers:
+        layer.update()
+
+
 def has_result(scene: bpy.types.Scene) -> bool:
     """Say whether a result stands behind one of the scene's rigs."""
     return any(_is_result(picture) for camera in _cameras_of(scene) for picture in camera.data.background_images)

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from blender_addon import compat
-from blender_addon.landing import frame_file, has_result, land_result, place_behind, runs_of, take_result_away
+from blender_addon.landing import (
+    blend_result,
+    frame_file,
+    has_result,
+    land_result,
+    place_behind,
+    runs_of,
+    take_result_away,
+)
 from blender_addon.rig.importing import import_take
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
@@ -82,21 +90,16 @@ def test_the_slider_blends_between_plate_and_result(shot):
     backgrounds(shot)[0].alpha = 0.8
     land_result(shot.scene, shot.template, FRAMES)
     plate, result = backgrounds(shot)
-    set_slider(shot.scene, 0.25)
+    blend_result(shot.scene, 0.25)
     assert plate.alpha == pytest.approx(0.6)
     assert result.alpha == pytest.approx(0.25)
-    set_slider(shot.scene, 0.0)
+    blend_result(shot.scene, 0.0)
     assert (plate.alpha, result.alpha) == (pytest.approx(0.8), 0.0)
-    set_slider(shot.scene, 1.0)
+    blend_result(shot.scene, 1.0)
     bpy.ops.dvp.remove_result()
     bpy.context.view_layer.update()
     assert backgrounds(shot)[0].alpha == pytest.approx(0.8)
     assert not len(shot.rig.dvp_rig.camera.data.animation_data.drivers)
-
-
-def set_slider(scene, share):
-    scene.dvp_submit.result_opacity = share
-    bpy.context.view_layer.update()
 
 
 def test_strips_have_the_frames_files_and_no_gap_is_filled(shot):
