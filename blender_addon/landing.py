@@ -25,8 +25,6 @@ from .rig.reading import rig_of_scene
 
 RESULT_NAME = "Portrait Result"
 _MARK = "dvp_result"
-_PLATE_ALPHA = "dvp_plate_alpha"
-_SLIDER = "dvp_submit.result_opacity"
 _COLOR_SPACE = "sRGB"
 _TRUE_VIEW = "Standard"
 
@@ -51,7 +49,7 @@ class LandedResult:
 
 
 def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange) -> LandedResult:
-    """Show a job's frames behind the rig and in the sequencer; what landed before goes.
+    """Show a job's frames behind the rig and in the sequencer; what landed before goes, but for its opacity.
 
     The strips do not take F12 away from the passes: where the sequencer held no pictures, 'Sequencer' is switched off
     in the scene's output settings.
@@ -76,9 +74,10 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
             where=template,
             remedy="Wait for the job, or look whether the farm's folder is mounted here",
         )
+    before = result_of(scene)
+    opacity = 1.0 if before is None else before.alpha
     take_result_away(scene)
-    image = _put_behind(camera, template, there, take)
-    _blend_by_slider(camera.data, scene)
+    image = _put_behind(camera, template, there, take, opacity=opacity)
     strips = tuple(_add_strips(scene, template, there, take))
     missing = FrameRange.of(frame for frame in frames if frame not in there)
     return LandedResult(there, missing, image, strips, tuple(_notes(scene, missing)))
@@ -104,7 +103,7 @@ def land_submitted_result(context: bpy.types.Context, scene: bpy.types.Scene) ->
 
 
 def take_result_away(scene: bpy.types.Scene) -> bool:
-    """Remove what landed in a scene, give the plate its opacity back, and say whether there was anything."""
+    """Remove what landed in a scene and say whether there was anything; the files stay."""
     is_found = False
     for camera in _cameras_of(scene):
         is_found |= _clear_behind(camera)
@@ -116,17 +115,13 @@ def take_result_away(scene: bpy.types.Scene) -> bool:
     return is_found
 
 
-def blend_result(scene: bpy.types.Scene, share: float) -> None:
-    """Set the slider between plate (0) and result (1) as a hand does; a script's assignment alone would not show."""
-    scene.dvp_submit.result_opacity = share
-    scene.update_tag()
-    for layer in scene.view_layers:
-        layer.update()
+def result_of(scene: bpy.types.Scene) -> Any:
+    """Return the camera background that shows the result, or None; its `alpha` is the slider between plate and result.
 
-
-def has_result(scene: bpy.types.Scene) -> bool:
-    """Say whether a result stands behind one of the scene's rigs."""
-    return any(_is_result(picture) for camera in _cameras_of(scene) for picture in camera.data.background_images)
+    Blender draws the pictures behind a camera in their order, the last on top, so that the plate needs no change.
+    """
+    pictures = (picture for camera in _cameras_of(scene) for picture in camera.data.background_images)
+    return next((picture for picture in pictures if _is_result(picture)), None)
 
 
 def frame_file(template: Path | str, frame: int) -> Path:
@@ -155,18 +150,19 @@ def _is_result(background: Any) -> bool:
     return background.image is not None and bool(background.image.get(_MARK))
 
 
-def _put_behind(camera: bpy.types.Object, template: Path | str, frames: FrameRange, take: Take) -> bpy.types.Image:
-    others = list(camera.data.background_images)
+def _put_behind(
+    camera: bpy.types.Object, template: Path | str, frames: FrameRange, take: Take, *, opacity: float
+) -> bpy.types.Image:
     image = bpy.data.images.load(str(frame_file(template, frames.first)))
     image.name = RESULT_NAME
     image.source = "SEQUENCE"
     image.colorspace_settings.name = _COLOR_SPACE
     image.display_aspect = (float(take.clip.pixel_aspect), 1.0)  # a square of the plate's pixels, which may be oblong
     image[_MARK] = True
-    image[_PLATE_ALPHA] = others[0].alpha if others else 1.0
     background = camera.data.background_images.new()
     background.source = "IMAGE"
     background.image = image
+    background.alpha = opacity
     background.display_depth = "BACK"
     background.frame_method = "FIT"
     background.scale, background.offset = place_behind(take)
@@ -178,37 +174,6 @@ def _put_behind(camera: bpy.types.Object, template: Path | str, frames: FrameRan
     user.use_auto_refresh = True
     camera.data.show_background_images = True
     return image
-
-
-def _blend_by_slider(camera: bpy.types.Camera, scene: bpy.types.Scene) -> None:
-    """Drive the opacities by the scene's slider: 0 shows the plate alone, 1 the result alone.
-
-    The plate fades outside the result's square too, so that the end of the slider does not depend on which of two
-    pictures behind a camera Blender draws first. Drivers and no callback of the slider: Python behind a scene's
-    property crashes the exit of Blender 4.2.
-    """
-    for number, picture in enumerate(camera.background_images):
-        driver = camera.driver_add(_alpha_path(number)).driver
-        driver.type = "SCRIPTED"
-        share = driver.variables.new()
-        share.name = "share"
-        share.targets[0].id_type = "SCENE"
-        share.targets[0].id = scene
-        share.targets[0].data_path = _SLIDER
-        driver.expression = "share" if _is_result(picture) else f"(1 - share) * {picture.alpha:.6f}"
-
-
-def _stop_blending(camera: bpy.types.Camera) -> None:
-    if camera.animation_data is None:
-        return
-    curves = camera.animation_data.drivers
-    for curve in [curve for curve in curves if curve.data_path.startswith("background_images[")]:
-        if any(target.data_path == _SLIDER for variable in curve.driver.variables for target in variable.targets):
-            curves.remove(curve)
-
-
-def _alpha_path(number: int) -> str:
-    return f"background_images[{number}].alpha"
 
 
 def place_behind(take: Take) -> tuple[float, tuple[float, float]]:
@@ -229,12 +194,8 @@ def place_behind(take: Take) -> tuple[float, tuple[float, float]]:
 def _clear_behind(camera: bpy.types.Object) -> bool:
     pictures = camera.data.background_images
     found = [background for background in pictures if _is_result(background)]
-    _stop_blending(camera.data)
     for background in found:
         image = background.image
-        for other in pictures:
-            if not _is_result(other):
-                other.alpha = image.get(_PLATE_ALPHA, 1.0)
         pictures.remove(background)
         bpy.data.images.remove(image)
     return bool(found)

@@ -53,15 +53,6 @@ class SubmitSettings(bpy.types.PropertyGroup):
         name="Submitted Output", description="Where the job that was last submitted writes its frames"
     )
     submitted_frames: StringProperty(name="Submitted Frames", description="Frames of the job last submitted")
-    result_opacity: FloatProperty(
-        name="Result",
-        description="0 shows the plate behind the rig, 1 the frames that came back",
-        min=0.0,
-        max=1.0,
-        default=1.0,
-        subtype="FACTOR",
-        options=set(),
-    )
     is_result_landed: BoolProperty(
         name="Show Result When Done", description="Put the frames behind the rig and into the sequencer", default=True
     )

@@ -4,7 +4,7 @@
 
 import bpy
 
-from ..landing import has_result, land_submitted_result, take_result_away
+from ..landing import land_submitted_result, result_of, take_result_away
 from .export_operators import has_rig
 from .reporting import reported
 
@@ -43,7 +43,7 @@ class DVP_OT_remove_result(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a result."""
-        if has_result(context.scene):
+        if result_of(context.scene) is not None:
             return True
         cls.poll_message_set("No result is shown")
         return False

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from .. import compat
+from ..landing import result_of
 from ..submission import submit_and_follow
 from . import result_operators, submit_operators
 from .reporting import reported
@@ -80,7 +81,7 @@ def draw_job(column: Any, scene: bpy.types.Scene) -> None:
     for line in options.log:
         draw_wrapped(column, line.text, icon="DOT")
     column.operator(submit_operators.DVP_OT_show_log.bl_idname, icon="TEXT")
-    draw_result(column, options)
+    draw_result(column, scene)
 
 
 def time_left(seconds: float) -> str:
@@ -92,13 +93,14 @@ def time_left(seconds: float) -> str:
     return f", {hours} h {rest} min left" if hours else f", {minutes} min left" if minutes > 1 else ", a minute left"
 
 
-def draw_result(column: Any, options: Any) -> None:
+def draw_result(column: Any, scene: bpy.types.Scene) -> None:
     """Draw the buttons that bring the frames into the scene, and the slider between plate and result."""
-    column.prop(options, "is_result_landed")
+    column.prop(scene.dvp_submit, "is_result_landed")
     row = column.row(align=True)
     row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
     row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
-    column.prop(options, "result_opacity")
+    if (result := result_of(scene)) is not None:
+        column.prop(result, "alpha", text="Result over Plate", slider=True)
 
 
 class DVP_OT_submit_dialog(bpy.types.Operator):

@@ -20,7 +20,7 @@ class RecordingLayout:
     def label(self, *, text, **_):
         self.drawn.append(("label", text))
 
-    def prop(self, owner, name):
+    def prop(self, owner, name, **_):
         assert name in owner.bl_rna.properties, name
         self.drawn.append(("prop", name))
 

@@ -13,7 +13,7 @@ from recording_layout import RecordingLayout
 
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
-from blender_addon.landing import has_result
+from blender_addon.landing import result_of
 from blender_addon.ui import panels, submit_panel
 from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
 from dvp_core.data.errors import DataError
@@ -260,7 +260,7 @@ def test_finished_job_lands_by_itself(scene, head):
     wait_until(lambda: look() is None)
     assert scene.dvp.job_state.startswith("completed")
     assert scene.dvp.job_progress == 1.0
-    assert has_result(scene)
+    assert result_of(scene) is not None
 
 
 def test_finished_job_whose_frames_are_not_here_says_so(scene, head):
@@ -269,7 +269,7 @@ def test_finished_job_whose_frames_are_not_here_says_so(scene, head):
     look = watch(scene, JobWatcher(farm_client(bpy.context), scene.dvp.job_id))
     wait_until(lambda: look() is None)
     assert "none of the frames 1001-1006 is there" in scene.dvp.job_state
-    assert not has_result(scene)
+    assert result_of(scene) is None
 
 
 def test_reopened_file_follows_its_unfinished_job_and_no_other(scene, head, tmp_path):

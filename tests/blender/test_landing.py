@@ -9,11 +9,10 @@ import pytest
 
 from blender_addon import compat
 from blender_addon.landing import (
-    blend_result,
     frame_file,
-    has_result,
     land_result,
     place_behind,
+    result_of,
     runs_of,
     take_result_away,
 )
@@ -82,24 +81,17 @@ def test_frames_stand_behind_the_rig_at_their_numbers(shot):
         shot.scene.frame_set(frame)
         shown = result.image.filepath_from_user(image_user=result.image_user)
         assert shown == str(frame_file(shot.template, frame))
-    bpy.context.view_layer.update()
-    assert (plate.alpha, result.alpha) == (0.0, 1.0)
+    assert (plate.alpha, result.alpha) == (1.0, 1.0)
 
 
-def test_the_slider_blends_between_plate_and_result(shot):
-    backgrounds(shot)[0].alpha = 0.8
+def test_the_plate_stays_as_it_is_and_the_slider_keeps_its_place(shot):
+    backgrounds(shot)[0].alpha = 0.75
     land_result(shot.scene, shot.template, FRAMES)
-    plate, result = backgrounds(shot)
-    blend_result(shot.scene, 0.25)
-    assert plate.alpha == pytest.approx(0.6)
-    assert result.alpha == pytest.approx(0.25)
-    blend_result(shot.scene, 0.0)
-    assert (plate.alpha, result.alpha) == (pytest.approx(0.8), 0.0)
-    blend_result(shot.scene, 1.0)
-    bpy.ops.dvp.remove_result()
-    bpy.context.view_layer.update()
-    assert backgrounds(shot)[0].alpha == pytest.approx(0.8)
-    assert not len(shot.rig.dvp_rig.camera.data.animation_data.drivers)
+    result_of(shot.scene).alpha = 0.25
+    land_result(shot.scene, shot.template, FRAMES)
+    plate, result = backgrounds(shot)  # the last lies on top
+    assert (plate.alpha, result.alpha) == (0.75, 0.25)
+    assert result == result_of(shot.scene)
 
 
 def test_strips_have_the_frames_files_and_no_gap_is_filled(shot):
@@ -182,9 +174,9 @@ def test_result_survives_saving_and_reopening(shot, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
     scene = bpy.context.scene
-    assert has_result(scene)
+    assert result_of(scene) is not None
     assert take_result_away(scene)
-    assert not has_result(scene)
+    assert result_of(scene) is None
 
 
 def test_nothing_to_show_is_said(shot):
@@ -207,7 +199,7 @@ def test_buttons_do_what_the_functions_do(shot, tmp_path):
         assert bpy.ops.dvp.show_result() == {"FINISHED"}
         assert len(strips(shot)) == 2
         assert bpy.ops.dvp.remove_result() == {"FINISHED"}
-        assert not has_result(shot.scene)
+        assert result_of(shot.scene) is None
         options.submitted_output = "elsewhere:frames/frame.####.png"
         with pytest.raises(RuntimeError, match="no folder here"):
             bpy.ops.dvp.show_result()
