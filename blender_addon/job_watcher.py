@@ -95,8 +95,9 @@ def watch(scene: bpy.types.Scene, watcher: JobWatcher) -> Callable[[], float | N
             return None
         return _LOOK_EVERY_S
 
-    for ended in [other for other in _watchers if not bpy.app.timers.is_registered(other)]:
-        del _watchers[ended]
+    for other in list(_watchers):
+        if _watchers[other].job_id == watcher.job_id or not bpy.app.timers.is_registered(other):
+            _stop(other)
     _watchers[look] = watcher
     bpy.app.timers.register(look, first_interval=_LOOK_EVERY_S, persistent=True)
     return look
@@ -173,11 +174,14 @@ def remove_handler() -> None:
 
 def stop_watching() -> None:
     """Stop following all jobs, which go on on the farm; a timer left behind would hang Blender's exit."""
-    while _watchers:
-        look, watcher = _watchers.popitem()
-        watcher.stopped.set()
-        if bpy.app.timers.is_registered(look):
-            bpy.app.timers.unregister(look)
+    for look in list(_watchers):
+        _stop(look)
+
+
+def _stop(look: Callable[[], float | None]) -> None:
+    _watchers.pop(look).stopped.set()
+    if bpy.app.timers.is_registered(look):
+        bpy.app.timers.unregister(look)
 
 
 def _redraw() -> None:

@@ -290,6 +290,16 @@ def test_reopened_file_follows_its_unfinished_job_and_no_other(scene, head, tmp_
     assert follow_unfinished_jobs() == []
 
 
+def test_a_job_is_followed_once(scene, head):
+    bpy.ops.dvp.submit()
+    first = JobWatcher(farm_client(bpy.context), scene.dvp.job_id)
+    watch(scene, first)
+    second = JobWatcher(farm_client(bpy.context), scene.dvp.job_id)
+    watch(scene, second)
+    assert first.stopped.is_set()
+    assert not second.stopped.is_set()
+
+
 def test_reopened_file_asks_nothing_while_offline(scene):
     bpy.ops.dvp.submit()
     bpy.context.preferences.system.use_online_access = False

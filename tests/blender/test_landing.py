@@ -207,6 +207,34 @@ def test_buttons_do_what_the_functions_do(shot, tmp_path):
         stored.root_folder = ""
 
 
+def test_showing_and_removing_are_one_undo_step_each(shot, tmp_path):
+    stored = bpy.context.preferences.addons["blender_addon"].preferences
+    stored.root_folder, stored.root_name = str(tmp_path), "shots"
+    options = shot.scene.dvp_submit
+    options.submitted_output, options.submitted_frames = "shots:frames/frame.####.png", str(FRAMES)
+    try:
+        bpy.ops.ed.undo_push(message="before")
+        bpy.ops.dvp.show_result("EXEC_DEFAULT", True)
+        bpy.ops.dvp.remove_result("EXEC_DEFAULT", True)
+        assert state_of_scene() == (False, 1, 0)
+        bpy.ops.ed.undo()
+        assert state_of_scene() == (True, 2, 2)
+        bpy.ops.ed.undo()
+        assert state_of_scene() == (False, 1, 0)
+        bpy.ops.ed.redo()
+        assert state_of_scene() == (True, 2, 2)
+    finally:
+        stored.root_folder = ""
+
+
+def state_of_scene():
+    """Say whether a result is shown, and count backgrounds and strips; undo makes older references worthless."""
+    scene = bpy.context.scene
+    editor = scene.sequence_editor
+    strip_count = 0 if editor is None else len(compat.sequencer_strips(editor))
+    return result_of(scene) is not None, len(scene.camera.data.background_images), strip_count
+
+
 @pytest.mark.parametrize(
     ("size", "crop", "scale", "offset"),
     [
