@@ -1,6 +1,7 @@
 """What the farm made comes back: at the right frames, at the right place, replaced when it comes again."""
 
 from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import bpy
@@ -17,6 +18,7 @@ from blender_addon.landing import (
     take_result_away,
 )
 from blender_addon.rig.importing import import_take
+from blender_addon.rig.scene_setup import set_up_scene
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
@@ -236,18 +238,30 @@ def state_of_scene():
 
 
 @pytest.mark.parametrize(
-    ("size", "crop", "scale", "offset"),
-    [
-        ((320, 180), Crop(70, 0, 180), 1.0, (0.0, 0.0)),
-        ((320, 180), Crop(0, 0, 90), 0.5, (-115 / 320, 45 / 320)),
-        ((180, 320), Crop(90, 230, 90), 0.5, (45 / 180 * 320 / 180, -115 / 180 * 320 / 180)),
-    ],
+    ("size", "pixel_aspect"), [((320, 180), 1), ((180, 320), 1), ((200, 200), 1), ((320, 180), 2), ((180, 320), 2)]
 )
-def test_place_behind_is_the_crops_place(take_file, size, crop, scale, offset):
-    take = take_file[1]
-    clip = replace(take.clip, width_px=size[0], height_px=size[1])
-    placed = place_behind(SimpleNamespace(crop=crop, clip=clip))
-    assert placed == (pytest.approx(scale), pytest.approx(offset))
+def test_background_lies_on_the_crop_by_the_viewports_arithmetic(context, take_file, size, pixel_aspect):
+    width, height = size
+    clip = replace(take_file[1].clip, width_px=width, height_px=height, pixel_aspect=Fraction(pixel_aspect))
+    crop = Crop(30, 70, 90, SIDE)
+    set_up_scene(context.scene, clip)
+    camera = bpy.data.cameras.new("camera")
+    camera.sensor_fit = "HORIZONTAL"
+    corners = np.array([tuple(corner) for corner in camera.view_frame(scene=context.scene)])
+    frame_width, frame_height = np.ptp(corners[:, 0]), np.ptp(corners[:, 1])
+    aspect, image_aspect = frame_width / frame_height, float(pixel_aspect)
+    scale, (right, up) = place_behind(SimpleNamespace(crop=crop, clip=clip))
+    fitted_height = frame_width / image_aspect if image_aspect > aspect else frame_height
+    center = np.array([right * min(1, aspect), up * aspect / (max(1, aspect) * image_aspect)])
+    half = scale * fitted_height * np.array([image_aspect, 1]) / 2
+    left_bottom, right_top = center - half, center + half
+    seen = [
+        (left_bottom[0] / frame_width + 0.5) * width,
+        (0.5 - right_top[1] / frame_height) * height,
+        (right_top[0] / frame_width + 0.5) * width,
+        (0.5 - left_bottom[1] / frame_height) * height,
+    ]
+    np.testing.assert_allclose(seen, [30, 70, 120, 160], atol=1e-3)
 
 
 def test_runs_are_cut_at_gaps():
