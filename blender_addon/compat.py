@@ -152,6 +152,11 @@ def is_online_allowed() -> bool:
     return bool(getattr(bpy.app, "online_access", True))
 
 
+def sequencer_strips(editor: bpy.types.SequenceEditor) -> Any:
+    """Return the sequencer's strips, which were called sequences before 4.4."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
 def draw_progress(layout: Any, owner: Any, property_name: str) -> None:
     """Draw a share 0..1 as a bar, or as a slider where there are no bars."""
     if not hasattr(layout, "progress"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -25,6 +26,8 @@ from . import compat
 from .passes.exporting import frames_to_export
 from .preferences import FarmSettings, farm_settings
 
+_ROOTED = re.compile(r"([a-z][a-z0-9_-]+):([^/\\].*)", re.DOTALL)
+_SHOWN_LOG_LINES = 12
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -37,17 +40,45 @@ class JobState:
         state: The farm's word, such as "active".
         message: A sentence for people.
         progress: Finished share of the frames, 0..1.
+        frames_text: Frames done, of how many, and failed, in words.
+        seconds_left: As the farm expects; None where it does not know, as before the first frame or without workers.
     """
 
     job_id: str
     state: str
     message: str
     progress: float
+    frames_text: str = ""
+    seconds_left: float | None = None
 
     @property
     def is_ended(self) -> bool:
         """Whether the job will not change by itself any more."""
         return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of a job's log.
+
+    Attributes:
+        number: Ascending, of the whole farm.
+        frame: Which frame it is about, None where it is about the job.
+        at_s: Seconds since 1970.
+        text: What was noted; an error's text may have many lines.
+    """
+
+    number: int
+    frame: int | None
+    at_s: float
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """The last line, which names an error, with the frame before it."""
+        lines = self.text.strip().splitlines()
+        last = lines[-1] if lines else ""
+        return last if self.frame is None else f"frame {self.frame}: {last}"
 
 
 def farm_client(context: bpy.types.Context) -> FarmClient:
@@ -81,19 +112,19 @@ def make_job(context: bpy.types.Context) -> Job:
         DataError: A field is empty, or a file lies outside the folder that the farm shares.
     """
     scene, farm = context.scene, farm_settings(context)
-    settings = scene.dvp
+    settings, options = scene.dvp, scene.dvp_submit
     frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
+    paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(settings)}
     name = settings.job_name.strip() or _default_name()
     return Job(
         id=_new_id(name),
         name=name,
         frames=str(frames),
-        passes=_rooted(settings.passes_folder, "Passes", farm),
-        generator=_rooted(settings.generator, "Generator", farm),
-        plate=_rooted(settings.plate, "Plate", farm) if settings.plate else None,
-        consent=_rooted(settings.consent, "Consent", farm) if settings.consent else None,
-        output=_rooted(settings.output, "Output", farm),
+        **paths,
         priority=settings.priority,
+        chunk_size=options.chunk_size,
+        is_paused_at_start=options.is_paused_at_start,
+        notes=options.notes.strip(),
     )
 
 
@@ -124,6 +155,40 @@ def cancel_job(client: FarmClient, job_id: str) -> JobState:
     return _asked(lambda: client.act(job_id, "cancel"))
 
 
+def pause_job(client: FarmClient, job_id: str) -> JobState:
+    """Pause a job: chunks that run go to their end, no other begins.
+
+    Raises:
+        DataError: It is neither queued nor active, or the farm does not answer.
+    """
+    return _asked(lambda: client.act(job_id, "pause"))
+
+
+def resume_job(client: FarmClient, job_id: str) -> JobState:
+    """Let a paused job go on, or begin where it was submitted paused.
+
+    Raises:
+        DataError: It is not paused, or the farm does not answer.
+    """
+    return _asked(lambda: client.act(job_id, "resume"))
+
+
+def job_log(client: FarmClient, job_id: str, *, after: int = 0) -> list[LogEntry]:
+    """Return what the farm noted of a job since the line numbered `after`: failures, and what users asked for.
+
+    Raises:
+        DataError: The farm does not know the job or does not answer.
+    """
+    entries: list[LogEntry] = []
+    try:
+        while lines := client.logs(job_id, after=after):
+            entries += [LogEntry(int(line["id"]), line["frame"], line["at_s"], str(line["text"])) for line in lines]
+            after = entries[-1].number
+    except FarmError as error:
+        raise DataError(str(error), where="farm") from error
+    return entries
+
+
 def wait_for_job(client: FarmClient, job_id: str, *, interval_s: float = 1.0) -> JobState:
     """Return a job's state when it has ended; for scripts, since it blocks."""
     while not (state := job_state(client, job_id)).is_ended:
@@ -131,11 +196,47 @@ def wait_for_job(client: FarmClient, job_id: str, *, interval_s: float = 1.0) ->
     return state
 
 
+def remember_job(scene: bpy.types.Scene, job: Job) -> None:
+    """Write into the scene which job was submitted last and where its frames will be."""
+    scene.dvp.job_id, scene.dvp.job_state, scene.dvp.job_progress = job.id, "submitting", 0.0
+    scene.dvp_submit.log.clear()
+    scene.dvp_submit.submitted_output, scene.dvp_submit.submitted_frames = job.output, job.frames
+
+
 def show_job_state(scene: bpy.types.Scene, state: JobState) -> None:
     """Write a job's state where the panels read it."""
     scene.dvp.job_id = state.job_id
     scene.dvp.job_state = f"{state.state}: {state.message}" if state.message else state.state
     scene.dvp.job_progress = state.progress
+    scene.dvp_submit.frames_text = state.frames_text
+    scene.dvp_submit.seconds_left = -1.0 if state.seconds_left is None else state.seconds_left
+
+
+def show_log(scene: bpy.types.Scene, entries: Sequence[LogEntry]) -> None:
+    """Add lines to those that the panels show, of which the last few stay."""
+    log = scene.dvp_submit.log
+    for entry in entries:
+        log.add().text = entry.sentence
+    while len(log) > _SHOWN_LOG_LINES:
+        log.remove(0)
+
+
+def write_log(scene: bpy.types.Scene, client: FarmClient) -> bpy.types.Text:
+    """Return a Text data-block with the whole log of the scene's job, written anew.
+
+    Raises:
+        DataError: The farm does not know the job or does not answer.
+    """
+    job_id = scene.dvp.job_id
+    entries = job_log(client, job_id)
+    name = f"Farm log {job_id}"
+    text = bpy.data.texts.get(name) or bpy.data.texts.new(name)
+    text.clear()
+    for entry in entries:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at_s))
+        about = "" if entry.frame is None else f"frame {entry.frame}: "
+        text.write(f"{moment}  {about}{entry.text.rstrip()}\n")
+    return text
 
 
 def _asked(call: Any) -> JobState:
@@ -143,20 +244,60 @@ def _asked(call: Any) -> JobState:
         report = call()
     except FarmError as error:
         raise DataError(str(error), where="farm") from error
-    frame_count = max(1, int(report["frame_count"]))
+    total, counts = int(report["frame_count"]), report["frames"]
+    done, failed = int(counts.get("completed", 0)), int(counts.get("failed", 0))
     return JobState(
         job_id=str(report["id"]),
         state=str(report["state"]),
         message=str(report.get("message") or ""),
-        progress=int(report["frames"].get("completed", 0)) / frame_count,
+        progress=done / max(1, total),
+        frames_text=f"{done} of {total} frames" + (f", {failed} failed" if failed else ""),
+        seconds_left=report.get("seconds_left"),
     )
+
+
+def path_errors(context: bpy.types.Context) -> list[DataError]:
+    """Return what is wrong with the job's fields: empty ones, and files outside the folder that the farm shares."""
+    farm = farm_settings(context)
+    errors: list[DataError] = []
+    paths: dict[str, Any] = {}
+    for field, label, text in _path_texts(context.scene.dvp):
+        try:
+            paths[field] = _rooted(text, label, farm)
+        except DataError as error:
+            errors.append(error)
+    try:
+        if not errors:
+            Job(id="check", name="check", frames="1", **paths)
+    except DataError as error:
+        errors.append(error)
+    return errors
+
+
+def _path_texts(settings: Any) -> list[tuple[str, str, str]]:
+    """Return field, label and text of the paths that a job of these settings has."""
+    needed = [("passes", "Passes", settings.passes_folder), ("generator", "Generator", settings.generator)]
+    needed.append(("output", "Output", settings.output))
+    optional = [("plate", "Plate", settings.plate), ("consent", "Consent", settings.consent)]
+    return needed + [item for item in optional if item[2]]
+
+
+def local_path(context: bpy.types.Context, text: str) -> Path | None:
+    """Return where a job's path lies on this machine; None for an empty field and for roots of the farm's own."""
+    if not text.strip():
+        return None
+    rooted, farm = _ROOTED.fullmatch(text), farm_settings(context)
+    if rooted is None:
+        return Path(bpy.path.abspath(text)).absolute()
+    is_shared = bool(farm.root_folder) and rooted[1] == farm.root_name
+    return Path(farm.root_folder).absolute() / rooted[2] if is_shared else None
 
 
 def _rooted(text: str, label: str, farm: FarmSettings) -> str:
     """Return `root:relative` of a path under the shared folder; what is written so already stays."""
     if not text.strip():
         raise DataError("is empty", where=label, remedy="Choose a file in the farm panel")
-    if re.match(r"[a-z][a-z0-9_-]+:[^/\\]", text):
+    if _ROOTED.fullmatch(text):
         return text
     path = Path(bpy.path.abspath(text)).absolute()
     if not farm.root_folder:

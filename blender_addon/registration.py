@@ -7,8 +7,8 @@ import atexit
 
 import bpy
 
-from . import layer_properties, preferences, properties
-from .job_watcher import stop_watching
+from . import layer_properties, preferences, properties, submit_properties
+from .job_watcher import add_handler, remove_handler, stop_watching
 from .passes import engine
 from .ui import (
     control_panels,
@@ -17,22 +17,27 @@ from .ui import (
     layer_operators,
     layer_panel,
     panels,
+    result_operators,
     smoothing_operators,
     submit_operators,
+    submit_panel,
 )
 
 CLASSES = (
     *properties.CLASSES,
     *layer_properties.CLASSES,
+    *submit_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
     *export_operators.CLASSES,
     *submit_operators.CLASSES,
+    *result_operators.CLASSES,
     *layer_operators.CLASSES,
     *panels.CLASSES,
     *control_panels.CLASSES,
     *layer_panel.CLASSES,
+    *submit_panel.CLASSES,
     *engine.CLASSES,
 )
 _registered: list[type] = []
@@ -45,9 +50,12 @@ def register() -> None:
         _registered.append(item)
     properties.add_properties()
     layer_properties.add_properties()
+    submit_properties.add_properties()
     import_operators.add_menu()
+    submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
+    add_handler()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
 
@@ -56,10 +64,13 @@ def unregister() -> None:
     atexit.unregister(unregister)
     if not _registered:
         return
+    remove_handler()
     engine.remove_from_panels()
     layer_operators.remove_menu()
     import_operators.remove_menu()
+    submit_panel.remove_menu()
     stop_watching()
+    submit_properties.remove_properties()
     layer_properties.remove_properties()
     properties.remove_properties()
     while _registered:

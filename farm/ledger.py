@@ -123,7 +123,7 @@ class Ledger:
         with self._transaction() as database:
             known = database.execute("SELECT content FROM jobs WHERE id = ?", (job.id,)).fetchone()
             if known is not None:
-                if known["content"] != content:
+                if job_from_dict(json.loads(known["content"])) != job:  # older files lack newer fields
                     raise ConflictError(
                         "the id already stands for another job", where=f"job {job.id}", remedy="use a new id"
                     )
@@ -133,6 +133,8 @@ class Ledger:
                 "INSERT INTO jobs (id, priority, state, content, owner, submitted_s) VALUES (?, ?, 'queued', ?, ?, ?)",
                 (job.id, job.priority, content, owner, self._clock()),
             )
+            if job.is_paused_at_start:
+                change_job(database, job.id, "paused", now_s=self._clock(), message="submitted paused")
             _insert_tasks(database, job)
             self.log(job.id, f"submitted by {owner}: {len(job.frame_range)} frames")
         return True

@@ -59,7 +59,8 @@ def run_job(
     """
     with Ledger(Path(state_folder) / "ledger.sqlite", clock=time.time) as ledger:
         ledger.recover()
-        if not ledger.submit(job, owner="local"):
+        is_new = ledger.submit(job, owner="local")
+        if not is_new or job.is_paused_at_start:  # whoever runs it here need not resume it too
             _take_up_again(ledger, job)
         requeue_lost_frames(ledger, roots)
         with opened_backend(backend, workers=workers, task_function=task_function, gpu_share=gpu_share) as pool:

@@ -26,6 +26,7 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
     return {
         "id": row["id"],
         "name": content["name"],
+        "notes": content.get("notes", ""),
         "state": row["state"],
         "message": row["message"],
         "priority": row["priority"],

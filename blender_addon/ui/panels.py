@@ -9,10 +9,10 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
-from .. import compat
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
-from . import export_operators, import_operators, smoothing_operators, submit_operators
+from . import export_operators, import_operators, smoothing_operators
+from .submit_panel import draw_submission
 
 
 class DVP_PT_take(bpy.types.Panel):
@@ -89,7 +89,7 @@ class DVP_PT_farm(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show the job's fields, the button, and how far the job is."""
-        draw_farm(self.layout, context)
+        draw_submission(self.layout, context)
 
 
 class DVP_PT_output(bpy.types.Panel):
@@ -110,7 +110,7 @@ class DVP_PT_output(bpy.types.Panel):
             layout.prop(context.scene.dvp, "area")
         draw_passes(layout, context)
         layout.separator()
-        draw_farm(layout, context)
+        draw_submission(layout, context, has_frames=False)
 
 
 def draw_smoothing(layout: Any, settings: Any) -> None:
@@ -132,22 +132,6 @@ def draw_passes(layout: Any, context: bpy.types.Context) -> None:
     column.prop(settings, "passes_folder")
     column.prop(settings, "frames")
     column.operator(export_operators.DVP_OT_export_passes.bl_idname, icon="RENDER_ANIMATION")
-
-
-def draw_farm(layout: Any, context: bpy.types.Context) -> None:
-    """Draw the job's fields, the submit button, and the state of the job last submitted."""
-    settings = context.scene.dvp
-    column = layout.column()
-    for name in ("job_name", "generator", "plate", "output", "consent", "priority"):
-        column.prop(settings, name)
-    column.operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
-    if not settings.job_id:
-        return
-    column.label(text=f"{settings.job_id}: {settings.job_state or 'submitted'}")
-    compat.draw_progress(column, settings, "job_progress")
-    row = column.row(align=True)
-    row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
-    row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
 
 
 CLASSES = (DVP_PT_take, DVP_PT_smoothing, DVP_PT_passes, DVP_PT_farm, DVP_PT_output)

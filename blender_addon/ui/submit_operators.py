@@ -3,22 +3,27 @@
 
 """Submitting to the farm, following the job, cancelling it."""
 
+from collections.abc import Callable
+
 import bpy
 from bpy.props import BoolProperty
 
-from dvp_core.data.errors import DataError
+from farm.client import FarmClient
 
 from .. import compat
 from ..farm_jobs import (
+    JobState,
     cancel_job,
     farm_client,
     job_state,
-    make_job,
+    pause_job,
+    resume_job,
     show_job_state,
-    submit_job,
-    wait_for_job,
+    write_log,
 )
 from ..job_watcher import JobWatcher, watch
+from ..submission import submit_and_follow, submit_scene
+from ..submit_facts import check_submission, show_problems
 from .export_operators import has_rig
 from .reporting import reported
 
@@ -31,19 +36,32 @@ def may_go_online(operator: type[bpy.types.Operator]) -> bool:
     return False
 
 
+def may_submit(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Say whether there is a rig and the network may be used, and tell the operator why not."""
+    return may_go_online(operator) and has_rig(operator, context)
+
+
+def has_job(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Say whether the scene has a job that can be asked about, and tell the operator why not."""
+    if context.scene.dvp.job_id:
+        return may_go_online(operator)
+    operator.poll_message_set("No job was submitted from this scene")
+    return False
+
+
 class DVP_OT_submit(bpy.types.Operator):
     """Ask the render farm for photoreal frames of the exported passes."""
 
     bl_idname = "dvp.submit"
     bl_label = "Submit to Farm"
-    bl_options = {"REGISTER"}  # noqa: RUF012 - Blender reads the class's own set
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
 
     is_waiting: BoolProperty(name="Wait", description="Return when the job has ended; for scripts", default=False)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a rig and the network."""
-        return may_go_online(cls) and has_rig(cls, context)
+        return may_submit(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Submit, and wait for the end where asked."""
@@ -52,24 +70,34 @@ class DVP_OT_submit(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Submit from a thread and follow the job; the window stays alive."""
         del event
-        return reported(self, lambda: self._submit_and_watch(context))
+        return reported(self, lambda: f"Submitting {submit_and_follow(context)}")
 
     def _submit(self, context: bpy.types.Context) -> str:
-        client, job = farm_client(context), make_job(context)
-        state = submit_job(client, job)
-        if self.is_waiting:
-            state = wait_for_job(client, job.id)
-        show_job_state(context.scene, state)
-        if state.state == "failed":
-            raise DataError(f"failed: {state.message}", where=f"job {job.id}", remedy="See `dvp farm logs`")
-        return f"{job.id}: {state.state}"
+        state = submit_scene(context, is_waiting=self.is_waiting)
+        return f"{state.job_id}: {state.state}"
 
-    def _submit_and_watch(self, context: bpy.types.Context) -> str:
-        client, job = farm_client(context), make_job(context)
-        settings = context.scene.dvp
-        settings.job_id, settings.job_state, settings.job_progress = job.id, "submitting", 0.0
-        watch(context.scene, JobWatcher(client, job.id, job))
-        return f"Submitting {job.id}"
+
+class DVP_OT_check_submission(bpy.types.Operator):
+    """Look for everything that would keep the farm from giving good frames; nothing is sent."""
+
+    bl_idname = "dvp.check_submission"
+    bl_label = "Check"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig."""
+        return has_rig(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Check, and list what was found in the panel."""
+        return reported(self, lambda: self._check(context))
+
+    def _check(self, context: bpy.types.Context) -> str:
+        problems = check_submission(context)
+        show_problems(context.scene, problems)
+        if not problems:
+            return "Ready to submit"
+        return f"{len(problems)} to look at: {problems[0].sentence}. {problems[0].remedy}"
 
 
 class DVP_OT_watch_job(bpy.types.Operator):
@@ -81,7 +109,7 @@ class DVP_OT_watch_job(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a job and the network."""
-        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask once."""
@@ -112,16 +140,82 @@ class DVP_OT_cancel_job(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a job and the network."""
-        return may_go_online(cls) and bool(context.scene.dvp.job_id)
+        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Cancel and show the new state."""
         return reported(self, lambda: self._cancel(context))
 
     def _cancel(self, context: bpy.types.Context) -> str:
-        state = cancel_job(farm_client(context), context.scene.dvp.job_id)
-        show_job_state(context.scene, state)
-        return f"{state.job_id}: {state.state}"
+        return _changed(context, cancel_job)
 
 
-CLASSES = (DVP_OT_submit, DVP_OT_watch_job, DVP_OT_cancel_job)
+class DVP_OT_pause_job(bpy.types.Operator):
+    """Let no further chunk of the job begin."""
+
+    bl_idname = "dvp.pause_job"
+    bl_label = "Pause"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Pause and show the new state."""
+        return reported(self, lambda: _changed(context, pause_job))
+
+
+class DVP_OT_resume_job(bpy.types.Operator):
+    """Let a paused job go on, or begin where it was submitted paused."""
+
+    bl_idname = "dvp.resume_job"
+    bl_label = "Resume"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Resume and show the new state."""
+        return reported(self, lambda: _changed(context, resume_job))
+
+
+class DVP_OT_show_log(bpy.types.Operator):
+    """Write the job's whole log into a text of this file."""
+
+    bl_idname = "dvp.show_log"
+    bl_label = "Whole Log"
+    bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write it and say where it is."""
+        return reported(self, lambda: self._write(context))
+
+    def _write(self, context: bpy.types.Context) -> str:
+        text = write_log(context.scene, farm_client(context))
+        return f"The log stands in the text '{text.name}' (Text Editor)"
+
+
+def _changed(context: bpy.types.Context, change: Callable[[FarmClient, str], JobState]) -> str:
+    """Change the scene's job, show its new state and return a sentence."""
+    state = change(farm_client(context), context.scene.dvp.job_id)
+    show_job_state(context.scene, state)
+    return f"{state.job_id}: {state.state}"
+
+
+CLASSES = (
+    DVP_OT_check_submission,
+    DVP_OT_submit,
+    DVP_OT_watch_job,
+    DVP_OT_cancel_job,
+    DVP_OT_pause_job,
+    DVP_OT_resume_job,
+    DVP_OT_show_log,
+)

@@ -14,6 +14,7 @@ from dvp_core.data.frame_range import FrameRange
 SCHEMA_VERSION = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ROOTED = re.compile(r"[A-Za-z0-9_-]{1,32}:[^\x00\\]{1,1024}")
+_LONGEST_NOTES = 10_000
 _PATH_FIELDS = ("passes", "generator", "plate", "output", "consent")
 
 
@@ -35,6 +36,8 @@ class Job:
         max_retries_per_frame: How often a failed frame is tried again.
         max_failed_frames: How many frames may fail before the job stops.
         is_movie_wanted: Whether a labelled movie is made after the frames.
+        is_paused_at_start: Whether a farm keeps the job back until somebody resumes it.
+        notes: For the people who look at the job; nothing acts on them.
         inputs_sha256: Expected hashes by path field; a mismatch refuses the job.
         schema_version: Version of this form.
     """
@@ -52,6 +55,8 @@ class Job:
     max_retries_per_frame: int = 3
     max_failed_frames: int = 0
     is_movie_wanted: bool = True
+    is_paused_at_start: bool = False
+    notes: str = ""
     inputs_sha256: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
@@ -75,6 +80,8 @@ def _check_texts(job: Job) -> None:
         )
     if not isinstance(job.name, str) or not 0 < len(job.name) <= 200:
         raise DataError("must be a text of 1 to 200 characters", where="job field 'name'")
+    if not isinstance(job.notes, str) or len(job.notes) > _LONGEST_NOTES:
+        raise DataError(f"must be a text of at most {_LONGEST_NOTES} characters", where="job field 'notes'")
     if not isinstance(job.frames, str) or len(job.frames) > 100_000:
         raise DataError("must be a text such as 1-30,40", where="job field 'frames'")
     if job.schema_version != SCHEMA_VERSION:
@@ -96,6 +103,7 @@ def _check_paths(job: Job) -> None:
         raise DataError(
             f"is {job.output!r}; it needs one run of # for the frame number and must end in .png",
             where="job field 'output'",
+            remedy="Write for example frames/frame.####.png",
         )
     for name, digest in job.inputs_sha256.items():
         if name not in _PATH_FIELDS or not re.fullmatch(r"[0-9a-f]{64}", str(digest)):
@@ -119,6 +127,9 @@ def _check_numbers(job: Job) -> None:
         value = getattr(job, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise DataError(f"is {value!r}, expected {low} to {high}", where=f"job field '{name}'")
+    for name in ("is_movie_wanted", "is_paused_at_start"):
+        if not isinstance(getattr(job, name), bool):
+            raise DataError(f"is {getattr(job, name)!r}, expected true or false", where=f"job field '{name}'")
 
 
 def job_to_dict(job: Job) -> dict[str, Any]:

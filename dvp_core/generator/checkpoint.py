@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, parse_json, write_atomically
+from dvp_core.data.generator_header import GENERATOR_KIND, GENERATOR_VERSION
 from dvp_core.generator.networks import NetworkConfig, Preset, build_network, config_type
 
-GENERATOR_VERSION = 1
-_KIND = "dvp-generator"
 _REMEDY = "Train the generator again, or copy the file anew"
 _LIMITS = {
     "window": (1, 64),
@@ -167,7 +166,7 @@ _DTYPE_NAMES = {torch.float32: "F32", torch.int64: "I64"}
 
 def save_generator(path: Path, network: nn.Module, facts: GeneratorFacts) -> None:
     """Publish a generator: weights, and all that `GeneratorFacts` tells."""
-    header = asdict(facts) | {"kind": _KIND, "version": GENERATOR_VERSION}
+    header = asdict(facts) | {"kind": GENERATOR_KIND, "version": GENERATOR_VERSION}
     write_tensors(path, network.state_dict(), header)
 
 
@@ -197,7 +196,7 @@ def read_facts(path: Path | str) -> GeneratorFacts:
 
 
 def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
-    if header.get("kind") != _KIND or header.get("version") != GENERATOR_VERSION:
+    if header.get("kind") != GENERATOR_KIND or header.get("version") != GENERATOR_VERSION:
         raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
     try:
         preset = header["preset"]

@@ -10,26 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from dvp_core.data.coverage import parameter_names, parameter_values
 from dvp_core.data.take import Take
-from dvp_core.maths.frames import relative_to_facing
-from dvp_core.maths.rotations import yaw_pitch_roll_rad
 
 
 def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
-    """Return names and values (F, P) of a take's parameters: head angles, translation, gaze, expression.
-
-    The angles are from looking straight into the camera: as a rotation to camera coordinates that look is half a turn,
-    where a rotation vector jumps to its opposite.
-    """
-    angles = yaw_pitch_roll_rad(relative_to_facing(take.head_rotation_wxyz))
-    names = [
-        *(f"head.{angle}_rad" for angle in ("yaw", "pitch", "roll")),
-        *(f"head.{axis}_m" for axis in "xyz"),
-        *(f"gaze.{eye}_{angle}_rad" for eye in ("left", "right") for angle in ("yaw", "pitch")),
-        *(f"expression.{name}" for name in take.expression_names),
-    ]
-    gaze = take.gaze_rad.reshape(take.frame_count, 4)
-    return names, np.concatenate([angles, take.head_translation_m, gaze, take.expression], axis=1)
+    """Return names and values (F, P) of a take's parameters: head angles, translation, gaze, expression."""
+    values = parameter_values(take.head_rotation_wxyz, take.head_translation_m, take.gaze_rad, take.expression)
+    return list(parameter_names(take.expression_names)), values
 
 
 def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[str, Any]:

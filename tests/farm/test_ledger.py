@@ -1,5 +1,6 @@
 """The ledger alone: whatever happens in whatever order, its invariants hold and a finished frame stays finished."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from dvp_core.data.job import Job
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.errors import ConflictError
 from farm.ledger import Ledger
+from farm.reports import job_report
 from farm.roots import Roots
 from farm.states import ACTION_FROM, ENDED_JOBS
 from farm.tasks import FileRecord
@@ -164,6 +166,24 @@ def test_same_job_twice_is_one_job(ledger):
     assert not ledger.submit(job_of(), owner="a")
     with pytest.raises(ConflictError, match="another job"):
         ledger.submit(job_of(priority=1), owner="a")
+
+
+def test_job_of_an_older_version_is_the_same_job(ledger):
+    ledger.submit(job_of(), owner="a")
+    stored = json.loads(ledger.rows("SELECT content FROM jobs")[0]["content"])
+    older = json.dumps({name: value for name, value in stored.items() if name != "notes"})
+    with ledger._transaction() as database:
+        database.execute("UPDATE jobs SET content = ?", (older,))
+    assert not ledger.submit(job_of(), owner="a")
+
+
+def test_job_submitted_paused_waits_until_it_is_resumed(ledger):
+    ledger.submit(job_of(is_paused_at_start=True, notes="after the review"), owner="a")
+    report = job_report(ledger, "j")
+    assert (report["state"], report["message"], report["notes"]) == ("paused", "submitted paused", "after the review")
+    assert ledger.next_order(worker="w", roots=ROOTS) is None
+    ledger.act("j", "resume")
+    assert ledger.next_order(worker="w", roots=ROOTS) is not None
 
 
 def test_two_unfinished_jobs_cannot_write_to_one_place(ledger):

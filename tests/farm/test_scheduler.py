@@ -7,6 +7,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from farm.backends.on_this_machine import OnThisMachine
 from farm.ledger import Ledger
+from farm.local import run_job
 from farm.recovery import requeue_lost_frames
 from farm.reports import frame_list, job_report, log_lines
 from farm.scheduler import Scheduler, SchedulerOptions
@@ -211,3 +212,11 @@ def test_frames_whose_files_are_gone_or_changed_are_queued_again(ledger, schedul
     run(scheduler)
     assert job_report(ledger, "shot")["state"] == "completed"
     assert sorted(executions(roots, "shot")) == sorted([*range(1, 21), 3, 4])
+
+
+def test_a_job_submitted_paused_runs_at_once_without_a_head(make_job, roots, tmp_path):
+    job = make_job(frames="1-3", is_paused_at_start=True)
+    report = run_job(
+        job, roots=roots, state_folder=tmp_path / "state", backend="this-machine", task_function=stub_task.run_order
+    )
+    assert (report["state"], report["frames"]) == ("completed", {"completed": 3})

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dvp_core.data.errors import DataError
+from dvp_core.data.generator_header import read_generator_header
 from dvp_core.generator import load_generator
 from dvp_core.generator.checkpoint import opened_tensors, read_header
 
@@ -25,6 +26,14 @@ def saved(path, tensors, header):
 
 def test_an_untouched_copy_loads(parts, tmp_path):
     assert load_generator(saved(tmp_path / "g.safetensors", *parts)).facts.preset == "fast"
+
+
+def test_the_header_tells_the_same_without_the_library(trained):
+    facts, header = load_generator(trained.path).facts, read_generator_header(trained.path)
+    assert (header.preset, header.crop, header.face_model_sha256) == (facts.preset, facts.crop, facts.face_model_sha256)
+    assert header.takes_sha256 == facts.takes_sha256
+    assert header.coverage.names == tuple(facts.coverage["parameters"])
+    assert header.coverage.lowest.tolist() == facts.coverage["value"]["min"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", struct.pack("<Q", 1 << 60) + b"{}", b"\x80\x04pickle."])
