@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from dvp_core.data.files import write_atomically, write_bytes_atomically
+from dvp_core.data.files import write_bytes_atomically
 from dvp_core.evaluate.gallery import Gallery
 from dvp_core.evaluate.score_table import table_texts
 from dvp_core.evaluate.sheets import drawn, drawn_table, sheets_of, stacked
-from dvp_core.review.html import element, embedded_picture, page, table
+from dvp_core.review.html import element, embedded_picture, encoded_picture, page, table
 
 
 def write_page(
@@ -42,10 +40,4 @@ def write_page(
         parts.append(embedded_picture(picture, sheet.title, is_exact=True))
     write_bytes_atomically(folder / f"{name}.html", page(title, parts).encode())
     whole = stacked([*(drawn_table(each) for each in tables), *pictures])
-    write_atomically(folder / f"{name}.png", lambda temporary: _write_png(temporary, whole))
-
-
-def _write_png(path: Path, picture: np.ndarray) -> None:
-    from matplotlib.image import imsave
-
-    imsave(path, picture, format="png")
+    write_bytes_atomically(folder / f"{name}.png", encoded_picture(whole, is_exact=True))

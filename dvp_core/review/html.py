@@ -85,9 +85,14 @@ def embedded_picture(picture: np.ndarray, caption: str, *, is_exact: bool = Fals
 
     As JPEG, shrunk where the page is narrower; or exactly as it is, as PNG, pixel for pixel.
     """
-    suffix, options = (".png", []) if is_exact else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    _, content = cv2.imencode(suffix, np.ascontiguousarray(picture[..., ::-1]), options)
     kind, look = ("png", ' class="exact"') if is_exact else ("jpeg", "")
-    source = f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode()}"
+    source = f"data:image/{kind};base64,{base64.b64encode(encoded_picture(picture, is_exact=is_exact)).decode()}"
     words = html.escape(caption)
     return Markup(f'<figure><img{look} src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>')
+
+
+def encoded_picture(picture: np.ndarray, *, is_exact: bool) -> bytes:
+    """Return an sRGB picture (H, W, 3) uint8 as a file's bytes: a PNG, or a JPEG where it need not be exact."""
+    suffix, options = (".png", []) if is_exact else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    _, content = cv2.imencode(suffix, np.ascontiguousarray(picture[..., ::-1]), options)
+    return content.tobytes()

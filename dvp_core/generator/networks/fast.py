@@ -181,8 +181,7 @@ class FastNetwork(nn.Module):
 
     def _around_head(self, frame: HeadFrame, points: Tensor) -> Tensor:
         """Places of picture points in what moves with the head as it was in the most typical picture."""
-        typical = self.on_head.frames(torch.zeros(len(frame.offset), dtype=torch.long, device=points.device))
-        return RESERVE * typical.after_leaving(frame).to_picture(points)
+        return RESERVE * self.on_head.typical().after_leaving(frame).to_picture(points)
 
 
 def _shares(logits: Tensor, on_head: Tensor, mask: Tensor) -> Tensor:

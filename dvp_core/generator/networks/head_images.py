@@ -46,9 +46,13 @@ class HeadImages(nn.Module):
         self.register_buffer("reach", torch.ones(1))
 
     def frames(self, chosen: Tensor | None = None) -> HeadFrame:
-        """The head's frames in the pictures, all or the chosen ones (N,); the first is the most typical."""
+        """The head's frames in the pictures, all or the chosen ones (N,)."""
         parts = [self.get_buffer(name) for name in ("linear", "depth", "offset")]
         return HeadFrame(*(parts if chosen is None else [part.index_select(0, chosen) for part in parts]))
+
+    def typical(self) -> HeadFrame:
+        """The head's frame in the first picture, the most typical one, as a batch of one."""
+        return HeadFrame(*(self.get_buffer(name)[:1] for name in ("linear", "depth", "offset")))
 
     def forward(self, frame: HeadFrame, grid: Tensor, flow: Tensor, outside: Tensor) -> Tensor:
         """Colours and logits (batch, 4, size, size) of the head's pictures as a frame shows them.
@@ -59,7 +63,7 @@ class HeadImages(nn.Module):
             flow: (batch, 2, size / 4, size / 4) how much farther to look, in half-widths.
             outside: (batch, 1, size / 4, size / 4) 1 where there is no surface of the face, 0 where there is.
         """
-        plane = frame.to_plane(grid[:, 1::_STRIDE, 1::_STRIDE].expand(len(flow), -1, -1, -1))
+        plane = frame.to_plane(grid[:, 1::_STRIDE, 1::_STRIDE])
         motion = lookup(self.motion, plane / _MOTION_REACH).unflatten(1, (2, NUMBERS))
         shares, chosen = self._nearest(frame)
         blended = flow.new_zeros(())
