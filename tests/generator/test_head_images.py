@@ -92,6 +92,11 @@ def test_every_picture_can_be_learned(pictures):
 FIELDS = ("linear", "depth", "offset")
 
 
+def test_of_equally_near_pictures_the_earlier_ones_are_shown(pictures):
+    pictures.get_buffer("depth").zero_()
+    torch.testing.assert_close(shown(pictures, head(2.0)), torch.full((1, 4, SIZE, SIZE), 0.5), atol=1e-2, rtol=0)
+
+
 def test_fewer_pictures_than_are_blended_are_enough():
     alone = HeadImages(count=1, size=SIZE)
     assert NEAREST > 1

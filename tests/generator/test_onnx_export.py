@@ -17,8 +17,6 @@ pytest.importorskip("onnx")
 @pytest.fixture(params=PRESETS)
 def exported(request, tmp_path):
     network = lively_network(request.param)
-    if hasattr(network, "on_head"):  # heads apart from each other, as footage gives them: which are nearest is certain
-        network.on_head.get_buffer("depth").copy_(torch.arange(len(network.on_head.images))[:, None] * 0.5)
     size = network.config.resolution_px
     crop = Crop(1, 2, 3 * size, size)
     facts = GeneratorFacts(request.param, network.config, crop, "1" * 64, "2" * 64, "3" * 64, "4" * 64, {}, {"n": 1})

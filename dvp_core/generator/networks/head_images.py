@@ -27,6 +27,10 @@ NEAREST = 2
 HIDDEN = 0.5
 """Share of the frames that training paints without their nearest picture."""
 _FARTHEST = 1e4
+_SMALLEST = 1e-9
+_PRECEDENCE = 1e-5
+"""Of two pictures whose heads are equally near the earlier one comes first, in every program that runs the network: so
+much farther, relatively, each counts than the one before it."""
 _MOTION_SIZE = 32
 _MOTION_REACH = 2.0
 """Half-width of the motion's plane, in units of the correspondence: heads fill it to 1, hair and shoulders reach on."""
@@ -77,7 +81,8 @@ class HeadImages(nn.Module):
 
     def _nearest(self, frame: HeadFrame) -> tuple[Tensor, Tensor]:
         """Shares and numbers (batch, NEAREST) of the pictures whose heads were nearest, the nearest first."""
-        apart = (frame.numbers()[:, None] - self.frames().numbers()).square().sum(dim=2)
+        apart = (frame.numbers()[:, None] - self.frames().numbers()).square().sum(dim=2) + _SMALLEST
+        apart = apart * (1 + _PRECEDENCE * torch.arange(apart.shape[1], device=apart.device))
         count = min(NEAREST, apart.shape[1])
         if self.training and count > 1:
             is_hidden = (torch.rand(len(apart)) < HIDDEN).to(apart.device)
