@@ -12,6 +12,7 @@ from dvp_core.data.camera import Camera, Crop
 from dvp_core.data.clip import Clip
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.take import Take, with_compact_face
+from dvp_core.face import built_in_face
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
 from dvp_core.maths.rotations import multiply_quaternions, quaternion_wxyz_from_rotation_vector
 from dvp_core.maths.spherical_harmonics import ambient_light
@@ -32,6 +33,45 @@ def test_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("DVP_TEST_DATA names no folder with the test data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def actor_source():
+    """The actor's movie."""
+    from dvp_core.actor import actor_clip_path  # not at the top: Blender's own tests have no PyAV
+    from dvp_core.video import open_clip
+
+    return open_clip(actor_clip_path())
+
+
+@pytest.fixture(scope="session")
+def actor_take(actor_source) -> Take:
+    """What was rendered, as a perfect tracker would find it."""
+    from dvp_core.actor import actor_truth
+
+    truth = actor_truth()
+    model = built_in_face()
+    count = truth.frame_count
+    return Take(
+        subject="actor",
+        clip=actor_source.clip,
+        camera=truth.camera,
+        crop=Crop(0, 0, 256, 256),
+        face=model.baked(truth.identity),
+        face_model_id=model.id,
+        face_model_sha256=model.sha256,
+        expression_names=truth.expression_names,
+        identity=truth.identity,
+        reflectance=truth.reflectance,
+        head_rotation_wxyz=truth.head_rotation_wxyz,
+        head_translation_m=truth.head_translation_m,
+        expression=truth.expression,
+        gaze_rad=truth.gaze_rad,
+        illumination_sh=np.tile(ambient_light(0.8), (count, 1, 1)).astype(np.float32),
+        is_tracked=np.ones(count, np.bool_),
+        landmark_error_px=np.full(count, 0.5, np.float32),
+        photometric_error=np.full(count, 0.03, np.float32),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from ..rig.controls import add_controls, has_controls, rest_controls
 from ..rig.memory import remembered_face
 from ..rig.reading import rig_of_scene
 from .reporting import reported
+from .rig_panel import RigPanel
 
 
 class DVP_OT_add_controls(bpy.types.Operator):
@@ -76,42 +77,27 @@ def _is_ready(operator: Any, context: bpy.types.Context, *, is_with_controls: bo
     return True
 
 
-class DVP_PT_controls(bpy.types.Panel):
+class DVP_PT_controls(RigPanel, bpy.types.Panel):
     """What of the rig is shown, and what the eyes look at."""
 
     bl_idname = "DVP_PT_controls"
-    bl_parent_id = "DVP_PT_take"
     bl_label = "Controls"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw_rig(self, rig: bpy.types.Object) -> None:
         """Show the switches, or the button that makes controls."""
-        try:
-            rig = rig_of_scene(context.scene)
-        except DataError:
-            return  # the panel above says so
         draw_controls(self.layout, rig)
 
 
-class DVP_PT_shapes(bpy.types.Panel):
+class DVP_PT_shapes(RigPanel, bpy.types.Panel):
     """Every shape's own slider, under ARKit's names."""
 
     bl_idname = "DVP_PT_shapes"
     bl_parent_id = "DVP_PT_controls"
     bl_label = "Shapes"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads the class's own set
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw_rig(self, rig: bpy.types.Object) -> None:
         """Show the sliders of the shapes that the face has."""
-        try:
-            rig = rig_of_scene(context.scene)
-        except DataError:
-            return
         draw_shapes(self.layout, rig)
 
 

@@ -96,43 +96,48 @@ class DVP_OT_add_performer(bpy.types.Operator, ImportHelper):
         return ". ".join((f"Added {', '.join(added.layers)}", *added.notes))
 
 
-class DVP_OT_remove_layer(bpy.types.Operator):
-    """Remove the layer chosen in the list; what lies below shows again."""
-
-    bl_idname = "dvp.remove_layer"
-    bl_label = "Remove Layer"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+class OfLayer:
+    """What operators on one layer share."""
 
     name: StringProperty(
         name="Layer", description="Left out, the layer chosen in the list counts", options={"SKIP_SAVE"}
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def poll(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
         """Need a layer."""
         return can_change_layers(cls, context, needs_layer=True)
+
+    def rig_and_layer(self, context: bpy.types.Context) -> tuple[bpy.types.Object, str]:
+        """Return the scene's rig and the name of the layer that is meant."""
+        rig = rig_of_scene(context.scene)
+        return rig, self.name or chosen_layer(rig)
+
+
+class DVP_OT_remove_layer(OfLayer, bpy.types.Operator):
+    """Remove the layer chosen in the list; what lies below shows again."""
+
+    bl_idname = "dvp.remove_layer"
+    bl_label = "Remove Layer"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
         return reported(self, lambda: self._remove(context))
 
     def _remove(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
-        name = self.name or chosen_layer(rig)
+        rig, name = self.rig_and_layer(context)
         remove_layer(rig, name)
         return f"Removed {name}"
 
 
-class DVP_OT_key_layer_strength(bpy.types.Operator):
+class DVP_OT_key_layer_strength(OfLayer, bpy.types.Operator):
     """Key the chosen layer's strength at this frame; between keys it changes as any animation curve does."""
 
     bl_idname = "dvp.key_layer_strength"
     bl_label = "Key Strength"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
 
-    name: StringProperty(
-        name="Layer", description="Left out, the layer chosen in the list counts", options={"SKIP_SAVE"}
-    )
     strength: FloatProperty(
         name="Strength",
         description="0 is the performance below, 1 the performer's; left out, the layer's own strength",
@@ -142,47 +147,31 @@ class DVP_OT_key_layer_strength(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a layer."""
-        return can_change_layers(cls, context, needs_layer=True)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Key it at the scene's frame."""
         return reported(self, lambda: self._key(context))
 
     def _key(self, context: bpy.types.Context) -> str:
-        rig, frame = rig_of_scene(context.scene), context.scene.frame_current
-        name = self.name or chosen_layer(rig)
+        (rig, name), frame = self.rig_and_layer(context), context.scene.frame_current
         if not self.properties.is_property_set("strength"):
             self.strength = layer_of(rig, name).strength
         key_strength(rig, name, frame, self.strength)
         return f"{name}: strength {self.strength:.2f} at frame {frame}"
 
 
-class DVP_OT_clear_layer_keys(bpy.types.Operator):
+class DVP_OT_clear_layer_keys(OfLayer, bpy.types.Operator):
     """Remove the chosen layer's strength keys; its slider counts again."""
 
     bl_idname = "dvp.clear_layer_keys"
     bl_label = "Clear Strength Keys"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
 
-    name: StringProperty(
-        name="Layer", description="Left out, the layer chosen in the list counts", options={"SKIP_SAVE"}
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a layer."""
-        return can_change_layers(cls, context, needs_layer=True)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove them."""
         return reported(self, lambda: self._clear(context))
 
     def _clear(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
-        name = self.name or chosen_layer(rig)
+        rig, name = self.rig_and_layer(context)
         clear_strength_keys(rig, name)
         return f"{name}: strength {layer_of(rig, name).strength:.2f} throughout"
 

@@ -7,10 +7,8 @@ from typing import Any
 
 import bpy
 
-from dvp_core.data.errors import DataError
-
-from ..rig.reading import rig_of_scene
 from . import layer_operators
+from .rig_panel import RigPanel
 
 
 class DVP_UL_layers(bpy.types.UIList):
@@ -35,22 +33,14 @@ class DVP_UL_layers(bpy.types.UIList):
         row.prop(item, "strength", text="")
 
 
-class DVP_PT_layers(bpy.types.Panel):
+class DVP_PT_layers(RigPanel, bpy.types.Panel):
     """Layers between the tracked strip and the animator's keys."""
 
     bl_idname = "DVP_PT_layers"
-    bl_parent_id = "DVP_PT_take"
     bl_label = "Layers"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw_rig(self, rig: bpy.types.Object) -> None:
         """Show the list, the chosen layer's settings and the buttons."""
-        try:
-            rig = rig_of_scene(context.scene)
-        except DataError:
-            return  # the panel above says so
         draw_layers(self.layout, rig)
 
 

@@ -12,6 +12,7 @@ from dvp_core.data.errors import DataError
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
 from . import export_operators, import_operators, smoothing_operators
+from .rig_panel import RigPanel, SidebarPanel
 from .submit_panel import draw_submission
 
 
@@ -41,34 +42,22 @@ class DVP_PT_take(bpy.types.Panel):
         column.label(text=f"Rig: {rig.name}", icon="ARMATURE_DATA")
 
 
-class DVP_PT_smoothing(bpy.types.Panel):
+class DVP_PT_smoothing(RigPanel, bpy.types.Panel):
     """The dial of smoothing."""
 
     bl_idname = "DVP_PT_smoothing"
-    bl_parent_id = "DVP_PT_take"
     bl_label = "Smoothing"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw_rig(self, rig: bpy.types.Object) -> None:
         """Show the slider and its button, or why there is none."""
-        try:
-            rig = rig_of_scene(context.scene)
-        except DataError:
-            return  # the panel above says so
         draw_smoothing(self.layout, rig.dvp_rig)
 
 
-class DVP_PT_passes(bpy.types.Panel):
+class DVP_PT_passes(SidebarPanel, bpy.types.Panel):
     """Export of passes."""
 
     bl_idname = "DVP_PT_passes"
-    bl_parent_id = "DVP_PT_take"
     bl_label = "Passes"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
     bl_order = 10  # below what poses the face
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -76,15 +65,11 @@ class DVP_PT_passes(bpy.types.Panel):
         draw_passes(self.layout, context)
 
 
-class DVP_PT_farm(bpy.types.Panel):
+class DVP_PT_farm(SidebarPanel, bpy.types.Panel):
     """Submission to the farm."""
 
     bl_idname = "DVP_PT_farm"
-    bl_parent_id = "DVP_PT_take"
     bl_label = "Farm"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Portrait"
     bl_order = 20
 
     def draw(self, context: bpy.types.Context) -> None:

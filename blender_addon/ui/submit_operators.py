@@ -49,6 +49,15 @@ def has_job(operator: type[bpy.types.Operator], context: bpy.types.Context) -> b
     return False
 
 
+class OfJob:
+    """What operators on the scene's job share."""
+
+    @classmethod
+    def poll(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+        """Need a job and the network."""
+        return has_job(cls, context)
+
+
 class DVP_OT_submit(bpy.types.Operator):
     """Ask the render farm for photoreal frames of the exported passes."""
 
@@ -100,16 +109,11 @@ class DVP_OT_check_submission(bpy.types.Operator):
         return f"{len(problems)} to look at: {problems[0].sentence}. {problems[0].remedy}"
 
 
-class DVP_OT_watch_job(bpy.types.Operator):
+class DVP_OT_watch_job(OfJob, bpy.types.Operator):
     """Ask the farm how far the job is, and follow it until it ends."""
 
     bl_idname = "dvp.watch_job"
     bl_label = "Follow"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job and the network."""
-        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask once."""
@@ -131,16 +135,11 @@ class DVP_OT_watch_job(bpy.types.Operator):
         return f"Following {job_id}"
 
 
-class DVP_OT_cancel_job(bpy.types.Operator):
+class DVP_OT_cancel_job(OfJob, bpy.types.Operator):
     """Cancel the job on the farm; frames that are done stay."""
 
     bl_idname = "dvp.cancel_job"
     bl_label = "Cancel"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job and the network."""
-        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Cancel and show the new state."""
@@ -150,49 +149,34 @@ class DVP_OT_cancel_job(bpy.types.Operator):
         return _changed(context, cancel_job)
 
 
-class DVP_OT_pause_job(bpy.types.Operator):
+class DVP_OT_pause_job(OfJob, bpy.types.Operator):
     """Let no further chunk of the job begin."""
 
     bl_idname = "dvp.pause_job"
     bl_label = "Pause"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job and the network."""
-        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Pause and show the new state."""
         return reported(self, lambda: _changed(context, pause_job))
 
 
-class DVP_OT_resume_job(bpy.types.Operator):
+class DVP_OT_resume_job(OfJob, bpy.types.Operator):
     """Let a paused job go on, or begin where it was submitted paused."""
 
     bl_idname = "dvp.resume_job"
     bl_label = "Resume"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job and the network."""
-        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Resume and show the new state."""
         return reported(self, lambda: _changed(context, resume_job))
 
 
-class DVP_OT_show_log(bpy.types.Operator):
+class DVP_OT_show_log(OfJob, bpy.types.Operator):
     """Write the job's whole log into a text of this file."""
 
     bl_idname = "dvp.show_log"
     bl_label = "Whole Log"
     bl_options = {"UNDO"}  # noqa: RUF012 - Blender reads the class's own set
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job and the network."""
-        return has_job(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write it and say where it is."""

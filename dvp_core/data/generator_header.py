@@ -8,6 +8,7 @@ Format: https://github.com/huggingface/safetensors, 'Format'.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,11 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
         DataError: Missing, cut off, no safetensors, or no generator of this version.
     """
     content = _description(path)
-    if content.get("kind") != GENERATOR_KIND or content.get("version") != GENERATOR_VERSION:
-        raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
+    check_is_generator(content, path)
     try:
         return GeneratorHeader(
             preset=str(content["preset"]),
-            crop=Crop(**{key: int(content["crop"][key]) for key in ("x_px", "y_px", "size_px", "resolution_px")}),
+            crop=crop_of(content),
             face_model_sha256=str(content["face_model_sha256"]),
             takes_sha256=(
                 str(content["take_sha256"]),
@@ -65,6 +65,21 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
+def check_is_generator(content: Mapping[str, Any], path: Path | str) -> None:
+    """Refuse the description of anything but a generator of this version.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if content.get("kind") != GENERATOR_KIND or content.get("version") != GENERATOR_VERSION:
+        raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
+
+
+def crop_of(content: Mapping[str, Any]) -> Crop:
+    """Return the crop that a generator's description names; `KeyError` or `ValueError` where it names none."""
+    return Crop(**{key: int(content["crop"][key]) for key in ("x_px", "y_px", "size_px", "resolution_px")})
 
 
 def _description(path: Path | str) -> dict[str, Any]:

@@ -20,13 +20,28 @@ _TRANSLATION_SIGNS = np.array([-1.0, 1.0, 1.0])
 _GAZE_SIGNS = np.array([-1.0, 1.0])
 
 
+def mirrored_rotation(rotation_wxyz: np.ndarray) -> np.ndarray:
+    """Return quaternions (..., 4) as a mirror shows the turns."""
+    return rotation_wxyz * _ROTATION_SIGNS
+
+
+def mirrored_translation(translation_m: np.ndarray) -> np.ndarray:
+    """Return places (..., 3) as a mirror shows them."""
+    return translation_m * _TRANSLATION_SIGNS
+
+
+def mirrored_gaze(gaze_rad: np.ndarray) -> np.ndarray:
+    """Return yaw and pitch (..., 2, 2) of both eyes with the eyes exchanged."""
+    return gaze_rad[..., ::-1, :] * _GAZE_SIGNS
+
+
 def mirrored_motion(motion: Motion) -> Motion:
     """Return the motion mirrored; expressions keep their columns, whose names change by `mirrored_names`."""
     return replace(
         motion,
-        head_rotation_wxyz=motion.head_rotation_wxyz * _ROTATION_SIGNS,
-        head_translation_m=motion.head_translation_m * _TRANSLATION_SIGNS,
-        gaze_rad=motion.gaze_rad[:, ::-1] * _GAZE_SIGNS,
+        head_rotation_wxyz=mirrored_rotation(motion.head_rotation_wxyz),
+        head_translation_m=mirrored_translation(motion.head_translation_m),
+        gaze_rad=mirrored_gaze(motion.gaze_rad),
     )
 
 
@@ -34,9 +49,9 @@ def mirrored_neutral(neutral: Neutral) -> Neutral:
     """Return the person at rest mirrored, in the manner of `mirrored_motion`."""
     return replace(
         neutral,
-        head_rotation_wxyz=neutral.head_rotation_wxyz * _ROTATION_SIGNS,
-        head_translation_m=neutral.head_translation_m * _TRANSLATION_SIGNS,
-        gaze_rad=neutral.gaze_rad[::-1] * _GAZE_SIGNS,
+        head_rotation_wxyz=mirrored_rotation(neutral.head_rotation_wxyz),
+        head_translation_m=mirrored_translation(neutral.head_translation_m),
+        gaze_rad=mirrored_gaze(neutral.gaze_rad),
     )
 
 

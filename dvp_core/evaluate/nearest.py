@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from dvp_core.data.coverage import parameter_values
 from dvp_core.data.take import Take
-from dvp_core.maths.frames import relative_to_facing
-from dvp_core.maths.rotations import yaw_pitch_roll_rad
 
 _SMALLEST_SPREAD = 1e-6
 
 
 def parameters_of(take: Take) -> list[np.ndarray]:
     """Return a take's pose (F, 6; its angles from looking into the camera), expression (F, E) and gaze (F, 4)."""
-    angles = yaw_pitch_roll_rad(relative_to_facing(take.head_rotation_wxyz))
-    pose = np.concatenate([angles, take.head_translation_m], axis=1)
-    return [pose, take.expression.astype(np.float64), take.gaze_rad.reshape(take.frame_count, 4).astype(np.float64)]
+    values = parameter_values(take.head_rotation_wxyz, take.head_translation_m, take.gaze_rad, take.expression)
+    pose, gaze, expression = np.split(values.astype(np.float64), [6, 10], axis=1)
+    return [pose, expression, gaze]
 
 
 def nearest_training_frames(take: Take, training: np.ndarray, wanted: np.ndarray) -> np.ndarray:

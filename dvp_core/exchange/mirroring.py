@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
+from dvp_core.edit.mirroring import mirrored_gaze, mirrored_rotation, mirrored_translation
 from dvp_core.exchange.performance import Performance
 from dvp_core.face.expression_names import canonical_name, mirrored_name
 
@@ -16,7 +15,7 @@ def mirrored(performance: Performance) -> Performance:
     return replace(
         performance,
         expression_names=tuple(mirrored_name(canonical_name(name)) for name in performance.expression_names),
-        head_rotation_wxyz=None if rotation is None else rotation * np.array([1.0, 1.0, -1.0, -1.0]),
-        head_translation_m=None if place is None else place * np.array([-1.0, 1.0, 1.0]),
-        gaze_rad=None if gaze is None else gaze[:, ::-1] * np.array([-1.0, 1.0]),
+        head_rotation_wxyz=None if rotation is None else mirrored_rotation(rotation),
+        head_translation_m=None if place is None else mirrored_translation(place),
+        gaze_rad=None if gaze is None else mirrored_gaze(gaze),
     )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, parse_json, write_atomically
-from dvp_core.data.generator_header import GENERATOR_KIND, GENERATOR_VERSION
+from dvp_core.data.generator_header import GENERATOR_KIND, GENERATOR_VERSION, check_is_generator, crop_of
 from dvp_core.generator.networks import NetworkConfig, Preset, build_network, config_type
 
 _REMEDY = "Train the generator again, or copy the file anew"
@@ -196,14 +196,13 @@ def read_facts(path: Path | str) -> GeneratorFacts:
 
 
 def _facts_from(header: dict[str, Any], path: Path | str) -> GeneratorFacts:
-    if header.get("kind") != GENERATOR_KIND or header.get("version") != GENERATOR_VERSION:
-        raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
+    check_is_generator(header, path)
     try:
         preset = header["preset"]
         if preset not in get_args(Preset):
             raise DataError(f"has the unknown preset '{preset}'", where=path, remedy=_REMEDY)
         config = _config_from(preset, header["config"], path)
-        crop = Crop(**{key: int(header["crop"][key]) for key in ("x_px", "y_px", "size_px", "resolution_px")})
+        crop = crop_of(header)
         consent = header["consent_sha256"]
         facts = GeneratorFacts(
             preset=preset,

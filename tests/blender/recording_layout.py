@@ -34,3 +34,9 @@ class RecordingLayout:
 
     def separator(self):
         self.drawn.append(("separator", None))
+
+
+def draw(panel, layout, context):
+    """Let a panel draw on another layout than Blender's, with all its own methods."""
+    methods = {name: getattr(panel, name) for name in ("draw", "draw_rig") if hasattr(panel, name)}
+    type(panel.__name__, (), {**methods, "layout": layout})().draw(context)

@@ -1,11 +1,10 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 from posing import move, pose_of, set_shape, shown
-from recording_layout import RecordingLayout
+from recording_layout import RecordingLayout, draw
 
 from blender_addon.compat import ActionCurves, assign_strip_slot
 from blender_addon.rig import names
@@ -205,12 +204,12 @@ def test_rest_leaves_the_performance_alone(context, take_file):
 
 def test_panels_show_every_slider(still, context):
     drawn = []
-    control_panels.DVP_PT_controls.draw(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    draw(control_panels.DVP_PT_controls, RecordingLayout(drawn), context)
     assert drawn.count(("prop", "is_visible")) == 5
     assert ("prop", '["influence"]') in drawn
     assert drawn[-1] == ("operator", "dvp.rest_controls")
     drawn.clear()
-    control_panels.DVP_PT_shapes.draw(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    draw(control_panels.DVP_PT_shapes, RecordingLayout(drawn), context)
     assert len(drawn) == 52
 
 

@@ -1,6 +1,5 @@
 """What is done with layers: baking, comparing with the tracked performance, the buttons; in real Blender."""
 
-from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import bpy
@@ -17,6 +16,7 @@ from layer_shot import (
     track_names,
     tracked_keys,
 )
+from recording_layout import draw
 
 from blender_addon.compat import vertex_positions
 from blender_addon.rig.keys import key_expression, key_head_rotation
@@ -190,7 +190,7 @@ def test_the_panel_draws_the_chosen_layer(shot):
     assert not layout.template_list.called
     add_performer(shot.rig, shot.folder / "bea.take")
     shot.rig.dvp_layers.layers[5].problem = "lost"
-    layer_panel.DVP_PT_layers.draw(SimpleNamespace(layout=layout), bpy.context)
+    draw(layer_panel.DVP_PT_layers, layout, bpy.context)
     assert layout.template_list.called
     drawn = [call.args[1] for call in layout.column().prop.call_args_list]
     assert drawn == ["strength", "offset_frames", "neutral", "is_swapped"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from recording_layout import RecordingLayout
+from recording_layout import RecordingLayout, draw
 from small_take import small_take
 
 from blender_addon.compat import ActionCurves
@@ -186,7 +186,7 @@ def test_a_take_without_measurement_has_no_dial(context, take_file):
         bpy.ops.dvp.smooth(strength=0.5)
     assert remembered_take(imported.rig).sha256 == take.sha256
     drawn = []
-    panels.DVP_PT_smoothing.draw(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    draw(panels.DVP_PT_smoothing, RecordingLayout(drawn), context)
     assert ("enabled", False) in drawn
     assert ("label", "No measurement in this take") in drawn
 
@@ -194,7 +194,7 @@ def test_a_take_without_measurement_has_no_dial(context, take_file):
 def test_the_panel_says_where_the_curves_stand(tracked, context):
     tracked.imported.rig.dvp_rig.smoothing = 0.75
     drawn = []
-    panels.DVP_PT_smoothing.draw(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    draw(panels.DVP_PT_smoothing, RecordingLayout(drawn), context)
     assert drawn == [
         ("enabled", True),
         ("prop", "smoothing"),
@@ -203,7 +203,7 @@ def test_the_panel_says_where_the_curves_stand(tracked, context):
     ]
     bpy.ops.dvp.smooth()
     drawn.clear()
-    panels.DVP_PT_smoothing.draw(SimpleNamespace(layout=RecordingLayout(drawn)), context)
+    draw(panels.DVP_PT_smoothing, RecordingLayout(drawn), context)
     assert "label" not in dict(drawn)
 
 

@@ -128,6 +128,7 @@ def test_fused_moments_come_back_to_their_device(tmp_path):
     run.save_state(tmp_path / "state.safetensors", states[0], {}, [])
     assert run.restore_state(tmp_path / "state.safetensors", states[1], {}) == []
     for state in states:
+        torch.manual_seed(3)  # as a run does before each step: some frames are painted without their nearest picture
         step_of(recipe, is_half=False)(state, window, wanted)
     for one, other in zip(states[0].network.parameters(), states[1].network.parameters(), strict=True):
         assert torch.equal(one, other)

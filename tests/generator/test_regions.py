@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dvp_core.actor import actor_clip_path, actor_truth
+from dvp_core.actor import actor_truth
 from dvp_core.data.camera import Crop
-from dvp_core.data.take import Take
 from dvp_core.face import built_in_face, import_ict, landmarks_68
 from dvp_core.face.landmark_map import LANDMARK_GROUPS
 from dvp_core.generator.networks.regions import (
@@ -20,38 +19,10 @@ from dvp_core.generator.networks.regions import (
     mouth_region,
     region_side_px,
 )
-from dvp_core.maths.spherical_harmonics import ambient_light
 from dvp_core.passes import render_passes
-from dvp_core.video import open_clip
 
 LIPS = [*LANDMARK_GROUPS["lips_outer"], *LANDMARK_GROUPS["lips_inner"]]
 EYES = [*LANDMARK_GROUPS["eye_right"], *LANDMARK_GROUPS["eye_left"]]
-
-
-@pytest.fixture(scope="module")
-def actor_take():
-    truth, model = actor_truth(), built_in_face()
-    count = truth.frame_count
-    return Take(
-        subject="actor",
-        clip=open_clip(actor_clip_path()).clip,
-        camera=truth.camera,
-        crop=Crop(0, 0, 256, 256),
-        face=model.baked(truth.identity),
-        face_model_id=model.id,
-        face_model_sha256=model.sha256,
-        expression_names=truth.expression_names,
-        identity=truth.identity,
-        reflectance=truth.reflectance,
-        head_rotation_wxyz=truth.head_rotation_wxyz,
-        head_translation_m=truth.head_translation_m,
-        expression=truth.expression,
-        gaze_rad=truth.gaze_rad,
-        illumination_sh=np.tile(ambient_light(0.8), (count, 1, 1)).astype(np.float32),
-        is_tracked=np.ones(count, np.bool_),
-        landmark_error_px=np.full(count, 0.5, np.float32),
-        photometric_error=np.full(count, 0.03, np.float32),
-    )
 
 
 def channels(take, indices, crop):

@@ -29,8 +29,8 @@ LAYERS = 4
 """Background, pictures that move with the head, skin, painted image."""
 DECISION = 6.0
 """Gain of the shares' logits: a share has to travel from even to certain within some hundred small steps."""
-ON_HEAD, SKIN, PAINTED = 1, 2, 3
-"""The places of the last three among them."""
+SKIN, PAINTED = 2, 3
+"""The places of the last two among them."""
 LIKELY = 0.3
 """How far the logits begin from even: for skin where there is a surface, against what nothing has painted yet."""
 NEVER = 30.0

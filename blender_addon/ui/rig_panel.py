@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panels of the sidebar tab 'Portrait' share."""
+
+from __future__ import annotations
+
+import bpy
+
+from dvp_core.data.errors import DataError
+
+from ..rig.reading import rig_of_scene
+
+
+class SidebarPanel:
+    """A panel under the take's."""
+
+    bl_parent_id = "DVP_PT_take"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Portrait"
+
+
+class RigPanel(SidebarPanel):
+    """One that shows something of the scene's rig, and nothing where there is none: the take's panel says so."""
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the scene's rig."""
+        try:
+            rig = rig_of_scene(context.scene)
+        except DataError:
+            return
+        self.draw_rig(rig)
+
+    def draw_rig(self, rig: bpy.types.Object) -> None:
+        """Draw a rig."""
+        raise NotImplementedError
