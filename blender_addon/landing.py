@@ -21,12 +21,13 @@ from dvp_core.data.take import Take
 from . import compat
 from .farm_jobs import local_path
 from .rig.memory import remembered_take
+from .rig.plate import TRUE_VIEW
 from .rig.reading import rig_of_scene
+from .rig.timing import scene_frame
 
 RESULT_NAME = "Portrait Result"
 _MARK = "dvp_result"
 _COLOR_SPACE = "sRGB"
-_TRUE_VIEW = "Standard"
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
     before = result_of(scene)
     opacity = 1.0 if before is None else before.alpha
     take_result_away(scene)
-    image = _put_behind(camera, template, there, take, opacity=opacity)
-    strips = tuple(_add_strips(scene, template, there, take))
+    image = _put_behind(rig, template, there, take, opacity=opacity)
+    strips = tuple(_add_strips(scene, rig, template, there, take))
     missing = FrameRange.of(frame for frame in frames if frame not in there)
     return LandedResult(there, missing, image, strips, tuple(_notes(scene, missing)))
 
@@ -151,7 +152,7 @@ def _is_result(background: Any) -> bool:
 
 
 def _put_behind(
-    camera: bpy.types.Object, template: Path | str, frames: FrameRange, take: Take, *, opacity: float
+    rig: bpy.types.Object, template: Path | str, frames: FrameRange, take: Take, *, opacity: float
 ) -> bpy.types.Image:
     image = bpy.data.images.load(str(frame_file(template, frames.first)))
     image.name = RESULT_NAME
@@ -159,6 +160,7 @@ def _put_behind(
     image.colorspace_settings.name = _COLOR_SPACE
     image.display_aspect = (float(take.clip.pixel_aspect), 1.0)  # a square of the plate's pixels, which may be oblong
     image[_MARK] = True
+    camera = rig.dvp_rig.camera
     background = camera.data.background_images.new()
     background.source = "IMAGE"
     background.image = image
@@ -167,9 +169,9 @@ def _put_behind(
     background.frame_method = "FIT"
     background.scale, background.offset = place_behind(take)
     user = background.image_user
-    user.frame_start = frames.first
+    user.frame_start = scene_frame(rig, frames.first)
     user.frame_duration = frames.last - frames.first + 1
-    # Blender shows picture number (scene frame - frame_start + 1 + frame_offset); here that is the scene's frame.
+    # Blender shows picture number (scene frame - frame_start + 1 + frame_offset); here that is the plate's frame.
     user.frame_offset = frames.first - 1
     user.use_auto_refresh = True
     camera.data.show_background_images = True
@@ -201,7 +203,9 @@ def _clear_behind(camera: bpy.types.Object) -> bool:
     return bool(found)
 
 
-def _add_strips(scene: bpy.types.Scene, template: Path | str, frames: FrameRange, take: Take) -> Iterator[Any]:
+def _add_strips(
+    scene: bpy.types.Scene, rig: bpy.types.Object, template: Path | str, frames: FrameRange, take: Take
+) -> Iterator[Any]:
     editor = scene.sequence_editor or scene.sequence_editor_create()
     strips = compat.sequencer_strips(editor)
     if not any(strip.type != "SOUND" for strip in strips):
@@ -210,7 +214,8 @@ def _add_strips(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
     for run in runs_of(frames):
         name = f"{RESULT_NAME} {run[0]}"
         first = frame_file(template, run[0])
-        strip = strips.new_image(name=name, filepath=str(first), channel=channel, frame_start=run[0])
+        start = scene_frame(rig, run[0])
+        strip = strips.new_image(name=name, filepath=str(first), channel=channel, frame_start=start)
         for frame in run[1:]:
             strip.elements.append(frame_file(template, frame).name)
         strip.frame_final_duration = len(run)
@@ -246,5 +251,5 @@ def _notes(scene: bpy.types.Scene, missing: FrameRange) -> Iterator[str]:
     if len(missing):
         yield f"not there: frames {missing}"
     view = scene.view_settings.view_transform
-    if view != _TRUE_VIEW:
-        yield f"the view transform '{view}' changes their colours; '{_TRUE_VIEW}' shows them as rendered"
+    if view != TRUE_VIEW:
+        yield f"the view transform '{view}' changes their colours; '{TRUE_VIEW}' shows them as rendered"

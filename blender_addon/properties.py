@@ -53,6 +53,11 @@ class RigSettings(bpy.types.PropertyGroup):
     )
     face: PointerProperty(type=bpy.types.Object, name="Face", description="Mesh object of the face")
     camera: PointerProperty(type=bpy.types.Object, name="Camera", description="Camera of the plate")
+    frame_shift: IntProperty(
+        name="Frame Shift",
+        description="By how much the scene's frames are numbered later than the plate's",
+        options=set(),
+    )
     light_sh: FloatVectorProperty(
         name="Light",
         description="Spherical harmonics of the light: nine coefficients for each of red, green and blue",

@@ -13,8 +13,10 @@ from dvp_core.data.generator_header import read_generator_header
 from dvp_core.data.take import Take
 
 from .farm_jobs import local_path, path_errors
+from .passes.exporting import shown_frames
 from .rig.memory import remembered_take
 from .rig.reading import read_pose, rig_of_scene
+from .rig.timing import scene_frame
 from .submit_checks import Problem, Submission, problems_of, unseen_poses
 
 
@@ -90,8 +92,9 @@ def _frames_of(scene: bpy.types.Scene, take: Take | None, refused: list[DataErro
     except DataError as error:
         refused.append(error)
         return None
-    shown = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
-    return None if take is None else FrameRange.of(frame for frame in shown if frame in take.frames)
+    if take is None:
+        return None
+    return FrameRange.of(frame for frame in shown_frames(scene, rig_of_scene(scene)) if frame in take.frames)
 
 
 def _unseen_poses(context: bpy.types.Context, submission: Submission) -> tuple[Problem, ...]:
@@ -117,7 +120,7 @@ def performance_of_frames(context: bpy.types.Context, frames: FrameRange) -> np.
     before, poses = scene.frame_current, []
     try:
         for frame in frames:
-            scene.frame_set(frame)
+            scene.frame_set(scene_frame(rig, frame))
             poses.append(read_pose(rig, take, context.evaluated_depsgraph_get()))
     finally:
         scene.frame_set(before)

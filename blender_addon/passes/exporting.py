@@ -24,6 +24,7 @@ from dvp_core.data.progress import Progress, no_progress
 from .. import compat
 from ..rig.memory import remembered_take
 from ..rig.reading import rig_of_scene
+from ..rig.timing import plate_frame, scene_frame
 from .engine import ENGINE
 
 _STAMPS = (
@@ -65,10 +66,10 @@ def frames_to_export(scene: bpy.types.Scene, frames: FrameRange | None) -> Frame
     Raises:
         DataError: The take does not reach that far, or nothing is left.
     """
-    available = remembered_take(rig_of_scene(scene)).frames
+    rig = rig_of_scene(scene)
+    available = remembered_take(rig).frames
     if frames is None:
-        shown = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
-        frames = FrameRange.of(number for number in shown if number in available)
+        frames = FrameRange.of(number for number in shown_frames(scene, rig) if number in available)
     outside = [number for number in frames if number not in available]
     if outside or len(frames) == 0:
         what = f"frame {outside[0]} lies outside the take" if outside else "holds no frame of the take"
@@ -76,10 +77,16 @@ def frames_to_export(scene: bpy.types.Scene, frames: FrameRange | None) -> Frame
     return frames
 
 
+def shown_frames(scene: bpy.types.Scene, rig: bpy.types.Object) -> list[int]:
+    """Return the plate's frames that the scene's range shows of a rig, whether the take has them or not."""
+    return [plate_frame(rig, frame) for frame in range(scene.frame_start, scene.frame_end + 1, scene.frame_step)]
+
+
 def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRange) -> Iterator[Path]:
     """Yield each frame's file when it is in place; closing the iterator restores the scene."""
     folder = Path(bpy.path.abspath(str(output)))
-    resolution_px = remembered_take(rig_of_scene(scene)).crop.resolution_px
+    rig = rig_of_scene(scene)
+    resolution_px = remembered_take(rig).crop.resolution_px
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".passes.", suffix=".part", dir=folder))
@@ -90,14 +97,14 @@ def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRang
     try:
         with _export_settings(scene, resolution_px):
             for frame in frames:
-                yield _export_frame(scene, frame, temporary, folder)
+                yield _export_frame(scene, rig, frame, temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _export_frame(scene: bpy.types.Scene, frame: int, temporary: Path, folder: Path) -> Path:
+def _export_frame(scene: bpy.types.Scene, rig: bpy.types.Object, frame: int, temporary: Path, folder: Path) -> Path:
     name = f"passes.{frame:04d}.exr"
-    scene.frame_set(frame)
+    scene.frame_set(scene_frame(rig, frame))
     scene.render.filepath = str(temporary / name)
     try:
         bpy.ops.render.render(write_still=True, scene=scene.name)

@@ -24,6 +24,7 @@ from dvp_core.passes.render import render_pass_frame
 from ..rig.camera import pinhole_of
 from ..rig.memory import remembered_face, remembered_take
 from ..rig.reading import ScenePose, read_pose, rig_of_scene
+from ..rig.timing import plate_frame
 
 # What Blender takes the passes for: colours may be shown through a view transform, data may not.
 PASS_KINDS = {"color": "COLOR", "corr": "VECTOR", "gaze": "COLOR", "mask": "VALUE", "depth": "VALUE"}
@@ -58,7 +59,8 @@ def render_scene_passes(depsgraph: bpy.types.Depsgraph) -> RenderedPasses:
         crop = _crop_of(take, width_px, height_px)
     else:
         crop = _square_around_plate(take, width_px, height_px)
-    pass_frame, notes = pass_frame_of_scene(rig, take, depsgraph, frame=scene.frame_current, crop=crop)
+    frame = plate_frame(rig, scene.frame_current)
+    pass_frame, notes = pass_frame_of_scene(rig, take, depsgraph, frame=frame, crop=crop)
     pictures = {name: _cut(getattr(pass_frame, name), scene, width_px, height_px) for name in PASS_CHANNELS}
     return RenderedPasses(pictures, header_attributes(pass_frame), notes)
 
@@ -71,7 +73,7 @@ def pass_frame_of_scene(
     Args:
         rig: The rig's armature object.
         take: The rig's take.
-        depsgraph: The scene evaluated at `frame`.
+        depsgraph: The scene evaluated where it shows `frame`.
         frame: Plate frame number.
         crop: The square of the plate to draw.
     """

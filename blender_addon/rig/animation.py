@@ -45,7 +45,7 @@ def add_tracked_layer(
     Args:
         owner: The rig object or the Key data-block.
         channels: What the take animates.
-        frames: (F,) plate frame numbers, ascending.
+        frames: (F,) scene frame numbers, ascending.
         name: Of the action with the tracked keys.
         blend_type: How the animator's layer joins: "ADD", or "COMBINE" where there are quaternions.
     """
@@ -80,7 +80,7 @@ def refill_tracked_layers(layers: list[tuple[bpy.types.ID, list[Channel]]], fram
 
     Args:
         layers: The rig object and the Key data-block, each with all of its channels and their new values.
-        frames: (F,) plate frame numbers, ascending.
+        frames: (F,) scene frame numbers, ascending.
 
     Raises:
         DataError: A curve is missing, or its keys are not those that the import made; then nothing is changed.

@@ -23,6 +23,7 @@ from .layer_settling import build_layer, settle
 from .layer_store import check_all_play, check_editable, new_layer, remove_layer
 from .layer_strips import layer_strip
 from .memory import remembered_take
+from .timing import scene_frames
 
 BAKED = "Baked"
 
@@ -41,14 +42,13 @@ def bake_layers(rig: bpy.types.Object, scene: bpy.types.Scene) -> str:
     check_editable(rig)
     check_all_play(rig)
     take = remembered_take(rig)
-    channels = _layered_channels(rig, merged)
+    channels, frames = _layered_channels(rig, merged), scene_frames(rig, take)
     with _animator_off(rig, merged), _frame_kept(scene):
-        values = _evaluated(scene, channels, take.frames.numbers)
+        values = _evaluated(scene, channels, frames.tolist())
     baked: dict[bpy.types.ID, list[Channel]] = {}
     for (owner, channel), column in zip(channels, values.T, strict=True):
         baked.setdefault(owner, []).append(Channel(channel.data_path, channel.index, column, channel.group))
     layer = new_layer(rig, BAKED)
-    frames = np.array(take.frames.numbers)
     build_layer(rig, layer, LayerCurves(frames, float(take.frame_count - 1), 0.0, list(baked.items())), take)
     name = layer.name
     for strip in filter(None, (layer_strip(owner, name) for owner in baked)):
@@ -71,9 +71,7 @@ def _layered_channels(rig: bpy.types.Object, layers: list[str]) -> list[tuple[bp
     return list(found.values())
 
 
-def _evaluated(
-    scene: bpy.types.Scene, channels: list[tuple[bpy.types.ID, Channel]], frames: tuple[int, ...]
-) -> np.ndarray:
+def _evaluated(scene: bpy.types.Scene, channels: list[tuple[bpy.types.ID, Channel]], frames: list[int]) -> np.ndarray:
     """Return (F, C) float32: every channel as the scene evaluates it at every frame."""
     values = np.empty((len(frames), len(channels)), np.float32)
     for row, frame in enumerate(frames):

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-import numpy as np
 
+from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take, read_take
 
 from .animation import add_tracked_layer
 from .armature import bind, make_armature_object
-from .camera import find_plate, make_camera_object, put_plate_behind
+from .camera import make_camera_object
 from .channels import check_key_limits, expression_channels, rig_channels, set_key_limits
 from .controls import add_controls
 from .memory import face_of, remember_take
 from .mesh import make_face_object
+from .plate import find_plate, show_plate
 from .scene_setup import set_up_scene
+from .timing import scene_frames
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def import_take(
     is_packed: bool = True,
     is_scene_set_up: bool = True,
     has_controls: bool = True,
+    start_frame: int | None = None,
 ) -> ImportedTake:
     """Build the rig of a take in the current scene and return what was made.
 
@@ -60,14 +63,16 @@ def import_take(
         is_packed: Whether the take's bytes are packed into the .blend, so that it renders anywhere.
         is_scene_set_up: Whether the scene gets the clip's frame rate, range and size, and the camera.
         has_controls: Whether the rig gets the controls by which the face is posed.
-        has_controls: Whether the face gets the bones by which it is posed.
+        start_frame: The scene's frame that shows the take's first; None keeps the plate's own number. Passes, jobs and
+            what comes back carry the plate's numbers all the same.
 
     Raises:
-        DataError: Not a take, a damaged one, one without its face, or a plate that is not there.
+        DataError: Not a take, a damaged one, one without its face, a plate that is not there, or a start below 0.
     """
     path = Path(path)
     take = read_take(path)
     check_key_limits(take)
+    _check_start(start_frame)
     face = face_of(take, face_model_path or "")
     plate = find_plate(take.clip, path, None if plate_path is None else Path(plate_path))
     collection = bpy.data.collections.new(take.subject or path.stem)
@@ -84,21 +89,29 @@ def import_take(
     remember_take(rig, take, path, is_packed=is_packed)
     rig.dvp_rig.face = face_object
     rig.dvp_rig.camera = camera
+    rig.dvp_rig.frame_shift = 0 if start_frame is None else start_frame - take.clip.start_frame
     rig.dvp_rig.face_model_path = "" if face_model_path is None else str(face_model_path)
     _add_performance(rig, face_object, take)
     if has_controls:
         add_controls(rig, face, view_layer=context.view_layer)
     if plate is not None:
-        put_plate_behind(camera, plate, take.clip)
+        show_plate(rig, plate)
     if is_scene_set_up:
-        set_up_scene(context.scene, take.clip)
+        set_up_scene(context.scene, take.clip, shift=rig.dvp_rig.frame_shift)
         context.scene.camera = camera
-        context.scene.frame_set(take.frames.first)
+        context.scene.frame_set(context.scene.frame_start)
     return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate)
 
 
+def _check_start(start_frame: int | None) -> None:
+    if start_frame is not None and start_frame < 0:
+        raise DataError(
+            f"the start frame is {start_frame}", where="import", remedy="Blender's scenes have no frames below 0"
+        )
+
+
 def _add_performance(rig: bpy.types.Object, face_object: bpy.types.Object, take: Take) -> None:
-    frames = np.array(take.frames.numbers)
+    frames = scene_frames(rig, take)
     key = face_object.data.shape_keys
     expressions = expression_channels(take)
     add_tracked_layer(key, expressions, frames, name=f"{take.subject} expression", blend_type="ADD")

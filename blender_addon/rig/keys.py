@@ -23,6 +23,7 @@ from .animation import animator_curves
 from .layer_strips import values_below
 from .memory import remembered_take
 from .reading import face_object_of
+from .timing import scene_frame, scene_frames
 
 _NOTHING = 1e-7  # a change below float32's resolution of these numbers
 _STRAIGHT = 1e-6  # rounding of float32 values around 1, which is no bend
@@ -44,9 +45,10 @@ def key_expression(rig: bpy.types.Object, name: str, frame: float, value: float,
         raise DataError(f"has no expression '{name}'", where=rig.name, remedy="See the shape keys of its face")
     path = names.expression_value(name)
     layers = [layer.name for layer in rig.dvp_layers.layers]
-    below = values_below(key, path, np.array([frame]), layers)[0] if mode == "replace" else 0.0
+    at = scene_frame(rig, frame)
+    below = values_below(key, path, np.array([at]), layers)[0] if mode == "replace" else 0.0
     curve = animator_curves(key).find_or_new(path, group="Expressions")
-    _set_key(curve, frame, value - below)
+    _set_key(curve, at, value - below)
 
 
 def key_head_rotation(
@@ -64,7 +66,7 @@ def key_head_rotation(
     turn = _quaternion(yaw_deg, pitch_deg, roll_deg)
     curves = animator_curves(rig)
     for part, value in enumerate(turn.tolist()):
-        _set_key(curves.find_or_new(names.HEAD_ROTATION, part, group=names.HEAD_BONE), frame, value)
+        _set_key(curves.find_or_new(names.HEAD_ROTATION, part, group=names.HEAD_BONE), scene_frame(rig, frame), value)
 
 
 def key_gaze(rig: bpy.types.Object, frame: float, *, yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> None:
@@ -73,7 +75,7 @@ def key_gaze(rig: bpy.types.Object, frame: float, *, yaw_deg: float = 0.0, pitch
     for side, bone in enumerate(names.EYE_BONES):
         for axis, angle_deg in ((0, pitch_deg), (2, yaw_deg)):
             curve = curves.find_or_new(names.eye_rotation(side), axis, group=bone)
-            _set_key(curve, frame, float(np.radians(angle_deg)))
+            _set_key(curve, scene_frame(rig, frame), float(np.radians(angle_deg)))
 
 
 def apply_edit_as_keys(rig: bpy.types.Object, edit: Edit) -> None:
@@ -87,7 +89,7 @@ def apply_edit_as_keys(rig: bpy.types.Object, edit: Edit) -> None:
     """
     take = remembered_take(rig)
     edited = apply_edit(take, edit)
-    frames = np.array(take.frames.numbers)
+    frames = scene_frames(rig, take)
     key = face_object_of(rig).data.shape_keys
     for number, name in enumerate(take.expression_names):
         change = edited.expression[:, number].astype(np.float64) - take.expression[:, number]

@@ -34,6 +34,7 @@ from dvp_core.maths.rotations import unwrapped_quaternions
 from .animation import Channel
 from .channels import gaze_channels, head_channels
 from .homes import expression_home, pose_home
+from .timing import scene_frame
 
 NeutralKind = Literal["FOUND", "FRAME", "NONE"]
 POSE_REGIONS = ("head", "gaze")
@@ -60,7 +61,7 @@ class LayerCurves:
     """One region of a performance in the rig's terms.
 
     Attributes:
-        frames: (N,) plate frames at which the keys stand while the layer is not shifted.
+        frames: (N,) scene frames at which the keys stand while the layer is not shifted.
         content_frames: Frames from the performer's first picture to the last, not always whole.
         fade_frames: Frames in which a strip fades.
         channels: Of each data-block; float32.
@@ -99,7 +100,7 @@ def curves_of_regions(
         source_neutral=neutral_at(source, choices.neutral_frame) if choices.neutral == "FRAME" else None,
         is_mirrored=choices.is_swapped,
     )
-    frames = target.clip.start_frame + np.arange(count)
+    frames = scene_frame(rig, target.clip.start_frame) + np.arange(count)
     channels = _pose_channels(rig, performer, regions)
     if any(region not in POSE_REGIONS for region in regions):
         channels |= _expression_channels(rig, performer, choices.is_swapped)

@@ -32,6 +32,7 @@ from .layer_strips import (
 )
 from .memory import packed_take, remembered_take
 from .reading import face_object_of
+from .timing import scene_frame
 
 
 def settle_layers(rig: bpy.types.Object) -> None:
@@ -72,7 +73,7 @@ def settle(rig: bpy.types.Object, layer: Any) -> None:
     for strip in strips:
         shift_strip(strip, layer.offset_frames - layer.shown_offset)
     layer.shown_offset = layer.offset_frames
-    _write_influence(layer, own, target)
+    _write_influence(layer, own, first_frame=scene_frame(rig, target.clip.start_frame))
     if len(own) < len(strips) and layer.strength != layer.shown_strength:
         raise DataError(
             "its influence was keyed by hand",
@@ -94,7 +95,7 @@ def _written(layer: Any) -> dict[str, str]:
     return json.loads(layer.written_influence or "{}")
 
 
-def _write_influence(layer: Any, strips: list[bpy.types.NlaStrip], target: Take) -> None:
+def _write_influence(layer: Any, strips: list[bpy.types.NlaStrip], *, first_frame: int) -> None:
     written = _written(layer)
     for strip in strips:
         keys = fading_keys(
@@ -102,7 +103,7 @@ def _write_influence(layer: Any, strips: list[bpy.types.NlaStrip], target: Take)
             layer.strength,
             content_frames=layer.content_frames,
             fade_frames=layer.fade_frames,
-            first_frame=target.clip.start_frame,
+            first_frame=first_frame,
         )
         written[strip.id_data.id_type] = write_influence(strip, keys)
     layer.written_influence = json.dumps(written)

@@ -34,6 +34,7 @@ from .layer_settling import build_layer, settle, strips_of
 from .layer_store import check_editable, layer_of, new_layer, remove_layer, update_owners
 from .layer_strips import clear_influence, key_influence
 from .memory import pack_take, remembered_take
+from .timing import scene_frame
 
 __all__ = [
     "AddedPerformer",
@@ -144,7 +145,7 @@ def change_layer(rig: bpy.types.Object, name: str, **changes: Any) -> None:
 
 
 def key_strength(rig: bpy.types.Object, name: str, frame: float, strength: float) -> None:
-    """Key a layer's strength at a frame, as a key in its strip's influence; from then on those keys count.
+    """Key a layer's strength at a frame of the plate, as a key in its strip's influence; from then on those keys count.
 
     Raises:
         DataError: No such layer, or a strength outside 0..1.
@@ -152,7 +153,7 @@ def key_strength(rig: bpy.types.Object, name: str, frame: float, strength: float
     _check_strength(strength)
     check_editable(rig)
     for strip in strips_of(rig, layer_of(rig, name)):
-        key_influence(strip, frame, strength)
+        key_influence(strip, scene_frame(rig, frame), strength)
     update_owners(rig)
 
 

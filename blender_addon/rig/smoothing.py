@@ -7,7 +7,6 @@ It starts from the imported take each time, so it never adds up, and it leaves t
 from __future__ import annotations
 
 import bpy
-import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
@@ -18,6 +17,7 @@ from .channels import check_key_limits, expression_channels, rig_channels, set_k
 from .layer_settling import settle_layers
 from .memory import DIAL_DECIMALS, imported_take, remember_dial, remembered_take
 from .reading import face_object_of
+from .timing import scene_frames
 
 
 def turn_dial(rig: bpy.types.Object, strength: float) -> Take:
@@ -40,7 +40,7 @@ def turn_dial(rig: bpy.types.Object, strength: float) -> Take:
     strength = round(strength, DIAL_DECIMALS)
     take = source if strength == source.smoothing else smooth(source, strength)
     check_key_limits(take)
-    frames = np.array(take.frames.numbers)
+    frames = scene_frames(rig, take)
     face = face_object_of(rig)
     refill_tracked_layers([(face.data.shape_keys, expression_channels(take)), (rig, rig_channels(take))], frames)
     set_key_limits(face, take, before=before)

@@ -4,7 +4,7 @@
 """File > Import > Deep Video Portraits Take (.take)."""
 
 import bpy
-from bpy.props import BoolProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
@@ -26,6 +26,12 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
     )
     face_model_path: StringProperty(
         name="Face Model", description="Only for takes that must not carry their face", default=""
+    )
+    start_frame: IntProperty(
+        name="Start Frame",
+        description="Scene frame of the take's first picture, such as 1001; 0 keeps the plate's own number",
+        min=0,
+        default=0,
     )
     is_packed: BoolProperty(
         name="Pack Take", description="Store the take in the .blend, so that it renders anywhere", default=True
@@ -58,6 +64,7 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
             is_packed=self.is_packed,
             is_scene_set_up=self.is_scene_set_up,
             has_controls=self.has_controls,
+            start_frame=self.start_frame or None,
         )
         plate = "" if imported.plate else f"; plate '{imported.take.clip.file_name}' not found beside the take"
         return f"Imported {imported.rig.name}: {imported.take.frame_count} frames{plate}"

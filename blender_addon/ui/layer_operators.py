@@ -23,6 +23,7 @@ from ..rig.layers import (
     show_tracked,
 )
 from ..rig.reading import rig_of_scene
+from ..rig.timing import plate_frame
 from .reporting import reported
 
 _REGION_ITEMS = [(name, name.capitalize(), f"Expressions and motion of the region '{name}'") for name in REGIONS]
@@ -155,7 +156,7 @@ class DVP_OT_key_layer_strength(OfLayer, bpy.types.Operator):
         (rig, name), frame = self.rig_and_layer(context), context.scene.frame_current
         if not self.properties.is_property_set("strength"):
             self.strength = layer_of(rig, name).strength
-        key_strength(rig, name, frame, self.strength)
+        key_strength(rig, name, plate_frame(rig, frame), self.strength)
         return f"{name}: strength {self.strength:.2f} at frame {frame}"
 
 
