@@ -23,8 +23,10 @@ from dvp_core.data.job import Job, job_to_dict
 from farm.client import FarmClient, FarmError, connect
 
 from . import compat
+from .actors import ACTOR, named_for, output_of, passes_folder_of, rig_of_context
 from .passes.exporting import frames_to_export
 from .preferences import FarmSettings, farm_settings
+from .rig.reading import rigs_of_scene
 
 _ROOTED = re.compile(r"([a-z][a-z0-9_-]+):([^/\\].*)", re.DOTALL)
 _SHOWN_LOG_LINES = 12
@@ -111,11 +113,11 @@ def make_job(context: bpy.types.Context) -> Job:
     Raises:
         DataError: A field is empty, or a file lies outside the folder that the farm shares.
     """
-    scene, farm = context.scene, farm_settings(context)
+    scene, farm, rig = context.scene, farm_settings(context), rig_of_context(context)
     settings, options = scene.dvp, scene.dvp_submit
-    frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
-    paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(settings)}
-    name = settings.job_name.strip() or _default_name()
+    frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None, rig=rig)
+    paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(scene, rig)}
+    name = named_for(settings.job_name.strip() or _default_name(scene), rig)
     return Job(
         id=_new_id(name),
         name=name,
@@ -196,10 +198,11 @@ def wait_for_job(client: FarmClient, job_id: str, *, interval_s: float = 1.0) ->
     return state
 
 
-def remember_job(scene: bpy.types.Scene, job: Job) -> None:
-    """Write into the scene which job was submitted last and where its frames will be."""
+def remember_job(scene: bpy.types.Scene, job: Job, rig: bpy.types.Object) -> None:
+    """Write into the scene which job was submitted last, of which rig, and where its frames will be."""
     scene.dvp.job_id, scene.dvp.job_state, scene.dvp.job_progress = job.id, "submitting", 0.0
     scene.dvp_submit.log.clear()
+    scene.dvp_submit.submitted_rig = rig
     scene.dvp_submit.submitted_output, scene.dvp_submit.submitted_frames = job.output, job.frames
 
 
@@ -256,12 +259,12 @@ def _asked(call: Any) -> JobState:
     )
 
 
-def path_errors(context: bpy.types.Context) -> list[DataError]:
-    """Return what is wrong with the job's fields: empty ones, and files outside the folder that the farm shares."""
+def path_errors(context: bpy.types.Context, rig: bpy.types.Object | None) -> list[DataError]:
+    """Return what is wrong with a rig's job's fields: empty ones, and files outside the folder that the farm shares."""
     farm = farm_settings(context)
     errors: list[DataError] = []
     paths: dict[str, Any] = {}
-    for field, label, text in _path_texts(context.scene.dvp):
+    for field, label, text in _path_texts(context.scene, rig):
         try:
             paths[field] = _rooted(text, label, farm)
         except DataError as error:
@@ -274,12 +277,14 @@ def path_errors(context: bpy.types.Context) -> list[DataError]:
     return errors
 
 
-def _path_texts(settings: Any) -> list[tuple[str, str, str]]:
-    """Return field, label and text of the paths that a job of these settings has."""
-    needed = [("passes", "Passes", settings.passes_folder), ("generator", "Generator", settings.generator)]
-    needed.append(("output", "Output", settings.output))
+def _path_texts(scene: bpy.types.Scene, rig: bpy.types.Object | None) -> list[tuple[str, str, str]]:
+    """Return field, label and text of the paths that a rig's job has."""
+    settings = scene.dvp
+    needed = [("passes", "Passes", passes_folder_of(scene, rig))]
+    needed.append(("generator", "Generator", named_for(settings.generator, rig)))
+    needed.append(("output", "Output", output_of(scene, rig)))
     optional = [("plate", "Plate", settings.plate), ("consent", "Consent", settings.consent)]
-    return needed + [item for item in optional if item[2]]
+    return needed + [(field, label, named_for(text, rig)) for field, label, text in optional if text]
 
 
 def local_path(context: bpy.types.Context, text: str) -> Path | None:
@@ -316,8 +321,10 @@ def _rooted(text: str, label: str, farm: FarmSettings) -> str:
     return f"{farm.root_name}:{path.relative_to(shared).as_posix()}"
 
 
-def _default_name() -> str:
-    return PurePath(bpy.data.filepath).stem or "Untitled shot"
+def _default_name(scene: bpy.types.Scene) -> str:
+    """Return the file's name, with the actor's where there are several."""
+    name = PurePath(bpy.data.filepath).stem or "Untitled shot"
+    return name if len(rigs_of_scene(scene)) < 2 else f"{name} {ACTOR}"
 
 
 def _new_id(name: str) -> str:

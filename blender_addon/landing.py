@@ -22,11 +22,12 @@ from . import compat
 from .farm_jobs import local_path
 from .rig.memory import remembered_take
 from .rig.plate import TRUE_VIEW
-from .rig.reading import rig_of_scene
+from .rig.reading import rig_of_scene, rigs_of_scene
 from .rig.timing import scene_frame
 
 RESULT_NAME = "Portrait Result"
 _MARK = "dvp_result"
+_OWNER = "dvp_result_rig"
 _COLOR_SPACE = "sRGB"
 
 
@@ -49,8 +50,10 @@ class LandedResult:
     notes: tuple[str, ...]
 
 
-def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange) -> LandedResult:
-    """Show a job's frames behind the rig and in the sequencer; what landed before goes, but for its opacity.
+def land_result(
+    scene: bpy.types.Scene, template: Path | str, frames: FrameRange, *, rig: bpy.types.Object | None = None
+) -> LandedResult:
+    """Show a job's frames behind the rig and in the sequencer; what landed of it before goes, but for its opacity.
 
     The strips do not take F12 away from the passes: where the sequencer held no pictures, 'Sequencer' is switched off
     in the scene's output settings.
@@ -59,15 +62,16 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
         scene: The scene with the rig.
         template: Path of the frames, one run of `#` for the number.
         frames: The job's frames; those whose files are missing are left out.
+        rig: Whose frames they are; None takes the scene's, as `rig_of_scene` finds it.
 
     Raises:
         DataError: No rig, no camera, a template without `#`, or none of the files is there.
     """
-    rig = rig_of_scene(scene)
-    take = remembered_take(rig)
-    camera = rig.dvp_rig.camera
+    shown_rig = rig_of_scene(scene) if rig is None else rig
+    take = remembered_take(shown_rig)
+    camera = shown_rig.dvp_rig.camera
     if camera is None or camera.type != "CAMERA":
-        raise DataError("has lost its camera", where=rig.name, remedy="Import the take again")
+        raise DataError("has lost its camera", where=shown_rig.name, remedy="Import the take again")
     there = FrameRange.of(frame for frame in frames if frame_file(template, frame).is_file())
     if not len(there):
         raise DataError(
@@ -75,11 +79,11 @@ def land_result(scene: bpy.types.Scene, template: Path | str, frames: FrameRange
             where=template,
             remedy="Wait for the job, or look whether the farm's folder is mounted here",
         )
-    before = result_of(scene)
+    before = result_of(scene, shown_rig)
     opacity = 1.0 if before is None else before.alpha
-    take_result_away(scene)
-    image = _put_behind(rig, template, there, take, opacity=opacity)
-    strips = tuple(_add_strips(scene, rig, template, there, take))
+    take_result_away(scene, shown_rig)
+    image = _put_behind(shown_rig, template, there, take, opacity=opacity)
+    strips = tuple(_add_strips(scene, shown_rig, template, there, take))
     missing = FrameRange.of(frame for frame in frames if frame not in there)
     return LandedResult(there, missing, image, strips, tuple(_notes(scene, missing)))
 
@@ -100,28 +104,35 @@ def land_submitted_result(context: bpy.types.Context, scene: bpy.types.Scene) ->
             where=options.submitted_output,
             remedy="Name its folder in the add-on's preferences, or land_result(scene, path, frames) from a script",
         )
-    return land_result(scene, template, FrameRange.parse(options.submitted_frames))
+    rig = options.submitted_rig if options.submitted_rig in rigs_of_scene(scene) else None
+    return land_result(scene, template, FrameRange.parse(options.submitted_frames), rig=rig)
 
 
-def take_result_away(scene: bpy.types.Scene) -> bool:
-    """Remove what landed in a scene and say whether there was anything; the files stay."""
+def take_result_away(scene: bpy.types.Scene, rig: bpy.types.Object | None = None) -> bool:
+    """Remove what landed in a scene, of one rig or of all, and say whether there was anything; the files stay."""
     is_found = False
-    for camera in _cameras_of(scene):
+    for camera in _cameras_of(scene, rig):
         is_found |= _clear_behind(camera)
     if scene.sequence_editor is not None:
         strips = compat.sequencer_strips(scene.sequence_editor)
-        for strip in [strip for strip in strips if strip.get(_MARK)]:
+        for strip in [strip for strip in strips if _is_of(strip, rig)]:
             strips.remove(strip)
             is_found = True
     return is_found
 
 
-def result_of(scene: bpy.types.Scene) -> Any:
-    """Return the camera background that shows the result, or None; its `alpha` is the slider between plate and result.
+def _is_of(strip: Any, rig: bpy.types.Object | None) -> bool:
+    """Say whether a strip landed for a rig; strips of older files, which do not say, are everyone's."""
+    return bool(strip.get(_MARK)) and (rig is None or strip.get(_OWNER) in (None, rig))
 
-    Blender draws the pictures behind a camera in their order, the last on top, so that the plate needs no change.
+
+def result_of(scene: bpy.types.Scene, rig: bpy.types.Object | None = None) -> Any:
+    """Return the camera background that shows the result of a rig, or of any; None where there is none.
+
+    Its `alpha` is the slider between plate and result: Blender draws the pictures behind a camera in their order, the
+    last on top, so that the plate needs no change.
     """
-    pictures = (picture for camera in _cameras_of(scene) for picture in camera.data.background_images)
+    pictures = (picture for camera in _cameras_of(scene, rig) for picture in camera.data.background_images)
     return next((picture for picture in pictures if _is_result(picture)), None)
 
 
@@ -140,9 +151,9 @@ def frame_file(template: Path | str, frame: int) -> Path:
     return path.with_name(path.name.replace(runs[0], f"{frame:0{len(runs[0])}d}"))
 
 
-def _cameras_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Return the cameras of the scene's rigs, each once."""
-    rigs = [item for item in scene.objects if item.type == "ARMATURE" and item.dvp_rig.is_rig]
+def _cameras_of(scene: bpy.types.Scene, rig: bpy.types.Object | None) -> list[bpy.types.Object]:
+    """Return the cameras of a rig, or of all of the scene's, each once."""
+    rigs = rigs_of_scene(scene) if rig is None else [rig]
     cameras = dict.fromkeys(rig.dvp_rig.camera for rig in rigs)
     return [camera for camera in cameras if camera is not None and camera.type == "CAMERA"]
 
@@ -221,7 +232,7 @@ def _add_strips(
         strip.frame_final_duration = len(run)
         strip.colorspace_settings.name = _COLOR_SPACE
         strip.blend_type = "ALPHA_OVER"
-        strip[_MARK] = True
+        strip[_MARK], strip[_OWNER] = True, rig
         _place_strip(strip, scene, take)
         yield strip
 

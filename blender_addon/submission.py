@@ -7,6 +7,7 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
+from .actors import rig_of_context
 from .farm_jobs import JobState, farm_client, make_job, remember_job, show_job_state, submit_job, wait_for_job
 from .job_watcher import JobWatcher, watch
 from .landing import land_submitted_result
@@ -27,7 +28,7 @@ def submit_scene(context: bpy.types.Context, *, is_waiting: bool = False) -> Job
     scene = context.scene
     client, job = farm_client(context), make_job(context)
     state = submit_job(client, job)
-    remember_job(scene, job)
+    remember_job(scene, job, rig_of_context(context))
     if is_waiting:
         state = wait_for_job(client, job.id)
     show_job_state(scene, state)
@@ -46,6 +47,6 @@ def submit_and_follow(context: bpy.types.Context) -> str:
     """
     refuse_problems(context)
     client, job = farm_client(context), make_job(context)
-    remember_job(context.scene, job)
+    remember_job(context.scene, job, rig_of_context(context))
     watch(context.scene, JobWatcher(client, job.id, job))
     return job.id

@@ -12,10 +12,11 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.generator_header import read_generator_header
 from dvp_core.data.take import Take
 
+from .actors import named_for, passes_folder_of, rig_of_context
 from .farm_jobs import local_path, path_errors
 from .passes.exporting import shown_frames
 from .rig.memory import remembered_take
-from .rig.reading import read_pose, rig_of_scene
+from .rig.reading import read_pose
 from .rig.timing import scene_frame
 from .submit_checks import Problem, Submission, problems_of, unseen_poses
 
@@ -60,31 +61,42 @@ def submission_of(context: bpy.types.Context) -> Submission:
     """Return the facts of the scene's job; what cannot be gathered is told in `refused`."""
     scene = context.scene
     refused: list[DataError] = []
-    take = _take_of(scene, refused)
-    frames = _frames_of(scene, take, refused)
-    refused += path_errors(context)
+    rig = _rig_of(context, refused)
+    take = _take_of(rig, refused)
+    frames = _frames_of(scene, rig, take, refused)
+    refused += path_errors(context, rig)
     settings = scene.dvp
     return Submission(
         blend_path=bpy.data.filepath,
         refused=tuple(refused),
         take=take,
         frames=frames,
-        passes=local_path(context, settings.passes_folder),
-        generator=local_path(context, settings.generator),
-        plate=local_path(context, settings.plate),
-        consent=local_path(context, settings.consent),
+        passes=local_path(context, passes_folder_of(scene, rig)),
+        generator=local_path(context, named_for(settings.generator, rig)),
+        plate=local_path(context, named_for(settings.plate, rig)),
+        consent=local_path(context, named_for(settings.consent, rig)),
     )
 
 
-def _take_of(scene: bpy.types.Scene, refused: list[DataError]) -> Take | None:
+def _rig_of(context: bpy.types.Context, refused: list[DataError]) -> bpy.types.Object | None:
     try:
-        return remembered_take(rig_of_scene(scene))
+        return rig_of_context(context)
     except DataError as error:
         refused.append(error)
         return None
 
 
-def _frames_of(scene: bpy.types.Scene, take: Take | None, refused: list[DataError]) -> FrameRange | None:
+def _take_of(rig: bpy.types.Object | None, refused: list[DataError]) -> Take | None:
+    try:
+        return None if rig is None else remembered_take(rig)
+    except DataError as error:
+        refused.append(error)
+        return None
+
+
+def _frames_of(
+    scene: bpy.types.Scene, rig: bpy.types.Object | None, take: Take | None, refused: list[DataError]
+) -> FrameRange | None:
     """Return the frames that the field names; empty, those of the scene's range that the take has."""
     try:
         if scene.dvp.frames.strip():
@@ -92,9 +104,9 @@ def _frames_of(scene: bpy.types.Scene, take: Take | None, refused: list[DataErro
     except DataError as error:
         refused.append(error)
         return None
-    if take is None:
+    if rig is None or take is None:
         return None
-    return FrameRange.of(frame for frame in shown_frames(scene, rig_of_scene(scene)) if frame in take.frames)
+    return FrameRange.of(frame for frame in shown_frames(scene, rig) if frame in take.frames)
 
 
 def _unseen_poses(context: bpy.types.Context, submission: Submission) -> tuple[Problem, ...]:
@@ -115,7 +127,7 @@ def performance_of_frames(context: bpy.types.Context, frames: FrameRange) -> np.
         DataError: No rig, no take, or a rig that cannot be read.
     """
     scene = context.scene
-    rig = rig_of_scene(scene)
+    rig = rig_of_context(context)
     take = remembered_take(rig)
     before, poses = scene.frame_current, []
     try:

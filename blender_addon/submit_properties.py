@@ -52,6 +52,7 @@ class SubmitSettings(bpy.types.PropertyGroup):
     submitted_output: StringProperty(
         name="Submitted Output", description="Where the job that was last submitted writes its frames"
     )
+    submitted_rig: PointerProperty(type=bpy.types.Object, name="Submitted Rig", description="Whose job it is")
     submitted_frames: StringProperty(name="Submitted Frames", description="Frames of the job last submitted")
     is_result_landed: BoolProperty(
         name="Show Result When Done", description="Put the frames behind the rig and into the sequencer", default=True

@@ -39,6 +39,7 @@ def export_passes(
     output: Path | str,
     frames: FrameRange | None = None,
     *,
+    rig: bpy.types.Object | None = None,
     progress: Progress = no_progress,
 ) -> list[Path]:
     """Write one `passes.####.exr` a frame and return the files.
@@ -47,26 +48,29 @@ def export_passes(
         scene: The scene with the rig.
         output: Folder, made where it is missing.
         frames: Plate frames; None takes the scene's range, as far as the take reaches.
+        rig: Whose passes; None takes the scene's, as `rig_of_scene` finds it.
         progress: Told after every frame.
 
     Raises:
         DataError: No rig, no take, frames outside the take, or a folder that cannot be written.
     """
-    wanted = frames_to_export(scene, frames)
+    wanted = frames_to_export(scene, frames, rig=rig)
     files = []
-    for done, path in enumerate(iterate_export(scene, output, wanted), start=1):
+    for done, path in enumerate(iterate_export(scene, output, wanted, rig=rig), start=1):
         files.append(path)
         progress("passes", done, len(wanted))
     return files
 
 
-def frames_to_export(scene: bpy.types.Scene, frames: FrameRange | None) -> FrameRange:
+def frames_to_export(
+    scene: bpy.types.Scene, frames: FrameRange | None, *, rig: bpy.types.Object | None = None
+) -> FrameRange:
     """Return the frames asked for, or the scene's range cut to the take.
 
     Raises:
         DataError: The take does not reach that far, or nothing is left.
     """
-    rig = rig_of_scene(scene)
+    rig = rig_of_scene(scene) if rig is None else rig
     available = remembered_take(rig).frames
     if frames is None:
         frames = FrameRange.of(number for number in shown_frames(scene, rig) if number in available)
@@ -82,10 +86,12 @@ def shown_frames(scene: bpy.types.Scene, rig: bpy.types.Object) -> list[int]:
     return [plate_frame(rig, frame) for frame in range(scene.frame_start, scene.frame_end + 1, scene.frame_step)]
 
 
-def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRange) -> Iterator[Path]:
+def iterate_export(
+    scene: bpy.types.Scene, output: Path | str, frames: FrameRange, *, rig: bpy.types.Object | None = None
+) -> Iterator[Path]:
     """Yield each frame's file when it is in place; closing the iterator restores the scene."""
     folder = Path(bpy.path.abspath(str(output)))
-    rig = rig_of_scene(scene)
+    rig = rig_of_scene(scene) if rig is None else rig
     resolution_px = remembered_take(rig).crop.resolution_px
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +101,7 @@ def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRang
             f"cannot be written: {error.strerror or error}", where=folder, remedy="Choose another folder"
         ) from error
     try:
-        with _export_settings(scene, resolution_px):
+        with _export_settings(scene, rig, resolution_px):
             for frame in frames:
                 yield _export_frame(scene, rig, frame, temporary, folder)
     finally:
@@ -123,12 +129,13 @@ def _plain(error: Exception) -> str:
 
 
 @contextmanager
-def _export_settings(scene: bpy.types.Scene, resolution_px: int) -> Iterator[None]:
+def _export_settings(scene: bpy.types.Scene, rig: bpy.types.Object, resolution_px: int) -> Iterator[None]:
     """Set the scene up for the crop's passes, and put everything back afterwards."""
     render, frame = scene.render, scene.frame_current
     changes: list[tuple[Any, str, Any]] = [(render, name, False) for name in _STAMPS]
     changes += [
         (scene.dvp, "area", "CROP"),
+        (scene.dvp, "rendered_rig", rig),
         (render, "engine", ENGINE),
         (render, "resolution_x", resolution_px),
         (render, "resolution_y", resolution_px),

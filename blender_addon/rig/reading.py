@@ -54,13 +54,20 @@ class ScenePose:
     notes: tuple[str, ...]
 
 
+def rigs_of_scene(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Return the scene's portrait rigs."""
+    return [item for item in scene.objects if item.type == "ARMATURE" and item.dvp_rig.is_rig]
+
+
 def rig_of_scene(scene: bpy.types.Scene) -> bpy.types.Object:
-    """Return the scene's portrait rig: the only one, or of several the one whose camera the scene looks through.
+    """Return the scene's portrait rig: the one chosen in its settings, the only one, or that of the scene's camera.
 
     Raises:
-        DataError: There is none, or several and none is chosen by the camera.
+        DataError: There is none, or several and none is chosen, nor by the camera.
     """
-    rigs = [item for item in scene.objects if item.type == "ARMATURE" and item.dvp_rig.is_rig]
+    rigs = rigs_of_scene(scene)
+    if scene.dvp.rendered_rig in rigs:
+        return scene.dvp.rendered_rig
     if not rigs:
         raise DataError(
             "has no portrait rig",
@@ -72,7 +79,7 @@ def rig_of_scene(scene: bpy.types.Scene) -> bpy.types.Object:
         raise DataError(
             f"has {len(rigs)} portrait rigs",
             where=f"scene '{scene.name}'",
-            remedy="Make the wanted rig's camera the scene's camera",
+            remedy="Choose one in the sidebar tab Portrait, or make its camera the scene's camera",
         )
     return seen[0] if seen else rigs[0]
 

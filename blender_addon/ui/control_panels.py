@@ -9,11 +9,11 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
+from ..actors import rig_of_context
 from ..rig import names
 from ..rig.control_table import shape_home
 from ..rig.controls import add_controls, has_controls, rest_controls
 from ..rig.memory import remembered_face
-from ..rig.reading import rig_of_scene
 from .reporting import reported
 from .rig_panel import RigPanel
 
@@ -35,7 +35,7 @@ class DVP_OT_add_controls(bpy.types.Operator):
         return reported(self, lambda: self._add(context))
 
     def _add(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         add_controls(rig, remembered_face(rig), view_layer=context.view_layer)
         return f"{rig.name} can be posed"
 
@@ -57,14 +57,14 @@ class DVP_OT_rest_controls(bpy.types.Operator):
         return reported(self, lambda: self._rest(context))
 
     def _rest(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         rest_controls(rig)
         return f"{rig.name} shows the performance alone"
 
 
 def _is_ready(operator: Any, context: bpy.types.Context, *, is_with_controls: bool) -> bool:
     try:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
     except DataError as error:
         operator.poll_message_set(str(error))
         return False

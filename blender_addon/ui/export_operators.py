@@ -12,15 +12,15 @@ from bpy.props import StringProperty
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 
+from ..actors import passes_folder_of, rig_of_context
 from ..passes.exporting import export_passes, frames_to_export, iterate_export
-from ..rig.reading import rig_of_scene
 from .reporting import reported
 
 
 def has_rig(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     """Say whether the scene has a portrait rig, and tell the operator why not."""
     try:
-        rig_of_scene(context.scene)
+        rig_of_context(context)
     except DataError as error:
         operator.poll_message_set(str(error))
         return False
@@ -97,12 +97,15 @@ class DVP_OT_export_passes(bpy.types.Operator):
         self._stop(context)
 
     def _export(self, context: bpy.types.Context) -> str:
-        files = export_passes(context.scene, self._folder(context), parsed_frames(self._frames(context)))
+        rig, frames = rig_of_context(context), parsed_frames(self._frames(context))
+        files = export_passes(context.scene, self._folder(context.scene, rig), frames, rig=rig)
         return f"Exported {len(files)} frames to {files[0].parent}"
 
     def _start(self, context: bpy.types.Context) -> None:
-        frames = frames_to_export(context.scene, parsed_frames(self._frames(context)))
-        self._exports: Iterator[Path] = iterate_export(context.scene, self._folder(context), frames)
+        rig = rig_of_context(context)
+        frames = frames_to_export(context.scene, parsed_frames(self._frames(context)), rig=rig)
+        folder = self._folder(context.scene, rig)
+        self._exports: Iterator[Path] = iterate_export(context.scene, folder, frames, rig=rig)
         self._done, self._count = 0, len(frames)
         DVP_OT_export_passes.is_running = True
 
@@ -115,8 +118,8 @@ class DVP_OT_export_passes(bpy.types.Operator):
         context.window_manager.progress_end()
         context.workspace.status_text_set(None)
 
-    def _folder(self, context: bpy.types.Context) -> str:
-        return self.output or context.scene.dvp.passes_folder
+    def _folder(self, scene: bpy.types.Scene, rig: bpy.types.Object) -> str:
+        return self.output or passes_folder_of(scene, rig)
 
     def _frames(self, context: bpy.types.Context) -> str:
         return self.frames or context.scene.dvp.frames

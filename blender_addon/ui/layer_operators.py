@@ -11,6 +11,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.edit import REGIONS
 
 from .. import compat
+from ..actors import rig_of_context
 from ..rig.layer_store import check_all_play, check_editable, layer_of
 from ..rig.layers import (
     add_performer,
@@ -22,7 +23,6 @@ from ..rig.layers import (
     remove_layer,
     show_tracked,
 )
-from ..rig.reading import rig_of_scene
 from ..rig.timing import plate_frame
 from .reporting import reported
 
@@ -32,7 +32,7 @@ _REGION_ITEMS = [(name, name.capitalize(), f"Expressions and motion of the regio
 def can_change_layers(operator: type[bpy.types.Operator], context: bpy.types.Context, *, needs_layer: bool) -> bool:
     """Say whether the scene's rig may get or change layers, and tell the operator why not."""
     try:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         check_editable(rig)
     except DataError as error:
         operator.poll_message_set(str(error))
@@ -87,7 +87,7 @@ class DVP_OT_add_performer(bpy.types.Operator, ImportHelper):
 
     def _add(self, context: bpy.types.Context) -> str:
         added = add_performer(
-            rig_of_scene(context.scene),
+            rig_of_context(context),
             self.filepath,
             regions=None if self.regions == set(REGIONS) else tuple(self.regions),
             strength=self.strength,
@@ -111,7 +111,7 @@ class OfLayer:
 
     def rig_and_layer(self, context: bpy.types.Context) -> tuple[bpy.types.Object, str]:
         """Return the scene's rig and the name of the layer that is meant."""
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         return rig, self.name or chosen_layer(rig)
 
 
@@ -190,7 +190,7 @@ class DVP_OT_bake_layers(bpy.types.Operator):
         if not can_change_layers(cls, context, needs_layer=True):
             return False
         try:
-            check_all_play(rig_of_scene(context.scene))
+            check_all_play(rig_of_context(context))
         except DataError as error:
             cls.poll_message_set(str(error))
             return False
@@ -198,7 +198,7 @@ class DVP_OT_bake_layers(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Bake the scene's rig."""
-        return reported(self, lambda: f"Baked into {bake_layers(rig_of_scene(context.scene), context.scene)}")
+        return reported(self, lambda: f"Baked into {bake_layers(rig_of_context(context), context.scene)}")
 
 
 class DVP_OT_compare_with_tracked(bpy.types.Operator):
@@ -230,7 +230,7 @@ class DVP_OT_compare_with_tracked(bpy.types.Operator):
         return reported(self, lambda: self._toggle(context))
 
     def _toggle(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         if is_tracked_shown(rig):
             hide_tracked(rig)
             return "The tracked head is gone"

@@ -9,9 +9,11 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
+from ..actors import passes_folder_of, rig_of_context
 from ..passes.engine import ENGINE
-from ..rig.reading import rig_of_scene
+from ..rig.reading import rigs_of_scene
 from . import export_operators, import_operators, smoothing_operators
+from .places import draw_place
 from .rig_panel import RigPanel, SidebarPanel
 from .submit_panel import draw_submission
 
@@ -29,7 +31,7 @@ class DVP_PT_take(bpy.types.Panel):
         """Show the take, or how to get one."""
         layout = self.layout
         try:
-            rig = rig_of_scene(context.scene)
+            rig = rig_of_context(context)
         except DataError as error:
             layout.label(text=error.what[:1].upper() + error.what[1:], icon="INFO")
             layout.operator(import_operators.DVP_OT_import_take.bl_idname, icon="IMPORT")
@@ -40,6 +42,8 @@ class DVP_PT_take(bpy.types.Panel):
         column.label(text="Take: packed in this file" if settings.take_text else f"Take: {settings.take_path}")
         column.label(text=f"Content: {settings.take_sha256[:12]}")
         column.label(text=f"Rig: {rig.name}", icon="ARMATURE_DATA")
+        if len(rigs_of_scene(context.scene)) > 1:
+            layout.prop(context.scene.dvp, "rendered_rig")
 
 
 class DVP_PT_smoothing(RigPanel, bpy.types.Panel):
@@ -115,6 +119,7 @@ def draw_passes(layout: Any, context: bpy.types.Context) -> None:
     settings = context.scene.dvp
     column = layout.column()
     column.prop(settings, "passes_folder")
+    draw_place(column, context, settings.passes_folder, passes_folder_of)
     column.prop(settings, "frames")
     column.operator(export_operators.DVP_OT_export_passes.bl_idname, icon="RENDER_ANIMATION")
 

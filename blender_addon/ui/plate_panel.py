@@ -10,8 +10,8 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from ..actors import rig_of_context
 from ..rig.plate import plate_of, show_plate, view_note, whole_sequence
-from ..rig.reading import rig_of_scene
 from .export_operators import has_rig
 from .reporting import reported
 from .rig_panel import RigPanel
@@ -40,7 +40,7 @@ class DVP_OT_show_plate(bpy.types.Operator, ImportHelper):
         return reported(self, lambda: self._show(context))
 
     def _show(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         image = show_plate(rig, whole_sequence(Path(bpy.path.abspath(self.filepath))))
         return f"{image.name} stands behind {rig.name}"
 

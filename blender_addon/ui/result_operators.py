@@ -2,11 +2,24 @@
 
 """Buttons that bring a job's frames into the scene and take them out again."""
 
+from typing import Any
+
 import bpy
 
+from dvp_core.data.errors import DataError
+
+from ..actors import rig_of_context
 from ..landing import land_submitted_result, result_of, take_result_away
 from .export_operators import has_rig
 from .reporting import reported
+
+
+def shown_result(context: bpy.types.Context) -> Any:
+    """Return the camera background that shows the result of the rig meant, or None."""
+    try:
+        return result_of(context.scene, rig_of_context(context))
+    except DataError:
+        return None
 
 
 class DVP_OT_show_result(bpy.types.Operator):
@@ -43,14 +56,14 @@ class DVP_OT_remove_result(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a result."""
-        if result_of(context.scene) is not None:
+        if shown_result(context) is not None:
             return True
         cls.poll_message_set("No result is shown")
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
-        take_result_away(context.scene)
+        take_result_away(context.scene, rig_of_context(context))
         return {"FINISHED"}
 
 

@@ -7,7 +7,7 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
-from ..rig.reading import rig_of_scene
+from ..actors import rig_of_context
 
 
 class SidebarPanel:
@@ -20,12 +20,12 @@ class SidebarPanel:
 
 
 class RigPanel(SidebarPanel):
-    """One that shows something of the scene's rig, and nothing where there is none: the take's panel says so."""
+    """One that shows something of the rig meant, and nothing where there is none: the take's panel says so."""
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the scene's rig."""
+        """Draw the active object's rig, else the scene's."""
         try:
-            rig = rig_of_scene(context.scene)
+            rig = rig_of_context(context)
         except DataError:
             return
         self.draw_rig(rig)

@@ -8,7 +8,7 @@ from bpy.props import FloatProperty
 
 from dvp_core.data.errors import DataError
 
-from ..rig.reading import rig_of_scene
+from ..actors import rig_of_context
 from ..rig.smoothing import turn_dial
 from .reporting import reported
 
@@ -35,7 +35,7 @@ class DVP_OT_smooth(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a rig whose take was measured."""
         try:
-            rig = rig_of_scene(context.scene)
+            rig = rig_of_context(context)
         except DataError as error:
             cls.poll_message_set(str(error))
             return False
@@ -48,7 +48,7 @@ class DVP_OT_smooth(bpy.types.Operator):
         return reported(self, lambda: self._turn(context))
 
     def _turn(self, context: bpy.types.Context) -> str:
-        rig = rig_of_scene(context.scene)
+        rig = rig_of_context(context)
         if not self.properties.is_property_set("strength"):
             self.strength = rig.dvp_rig.smoothing
         take = turn_dial(rig, self.strength)

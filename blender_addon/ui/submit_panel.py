@@ -10,10 +10,12 @@ from typing import Any
 import bpy
 
 from .. import compat
-from ..landing import result_of
+from ..actors import output_of
 from ..submission import submit_and_follow
 from . import result_operators, submit_operators
+from .places import draw_place
 from .reporting import reported
+from .result_operators import shown_result
 
 _LINE_LETTERS = 56
 _DIALOG_WIDTH_PX = 420
@@ -28,20 +30,22 @@ def draw_submission(layout: Any, context: bpy.types.Context, *, has_frames: bool
         has_frames: Whether the frames are asked for; not where the export's fields above have them.
     """
     scene = context.scene
-    draw_fields(layout, scene, has_frames=has_frames)
+    draw_fields(layout, context, has_frames=has_frames)
     layout.column().operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
     if scene.dvp.job_id:
-        draw_job(layout.column(), scene)
+        draw_job(layout.column(), context)
 
 
-def draw_fields(layout: Any, scene: bpy.types.Scene, *, has_frames: bool = True) -> None:
+def draw_fields(layout: Any, context: bpy.types.Context, *, has_frames: bool = True) -> None:
     """Draw the job's fields, the check's button and what it found."""
+    scene = context.scene
     column = layout.column()
     for name in ("job_name", "priority", *(("frames",) if has_frames else ())):
         column.prop(scene.dvp, name)
     column.prop(scene.dvp_submit, "chunk_size")
     for name in ("generator", "plate", "output", "consent"):
         column.prop(scene.dvp, name)
+    draw_place(column, context, scene.dvp.output, output_of)
     for name in ("is_paused_at_start", "notes"):
         column.prop(scene.dvp_submit, name)
     column.operator(submit_operators.DVP_OT_check_submission.bl_idname, icon="CHECKMARK")
@@ -66,10 +70,9 @@ def draw_wrapped(column: Any, text: str, *, icon: str) -> None:
         column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
-def draw_job(column: Any, scene: bpy.types.Scene) -> None:
+def draw_job(column: Any, context: bpy.types.Context) -> None:
     """Draw how far the job is, and what may be done with it."""
-    settings = scene.dvp
-    options = scene.dvp_submit
+    settings, options = context.scene.dvp, context.scene.dvp_submit
     draw_wrapped(column, f"{settings.job_id}: {settings.job_state or 'submitted'}", icon="RENDER_ANIMATION")
     compat.draw_progress(column, settings, "job_progress")
     column.label(text=f"{options.frames_text}{time_left(options.seconds_left)}")
@@ -81,7 +84,7 @@ def draw_job(column: Any, scene: bpy.types.Scene) -> None:
     for line in options.log:
         draw_wrapped(column, line.text, icon="DOT")
     column.operator(submit_operators.DVP_OT_show_log.bl_idname, icon="TEXT")
-    draw_result(column, scene)
+    draw_result(column, context)
 
 
 def time_left(seconds: float) -> str:
@@ -93,13 +96,13 @@ def time_left(seconds: float) -> str:
     return f", {hours} h {rest} min left" if hours else f", {minutes} min left" if minutes > 1 else ", a minute left"
 
 
-def draw_result(column: Any, scene: bpy.types.Scene) -> None:
+def draw_result(column: Any, context: bpy.types.Context) -> None:
     """Draw the buttons that bring the frames into the scene, and the slider between plate and result."""
-    column.prop(scene.dvp_submit, "is_result_landed")
+    column.prop(context.scene.dvp_submit, "is_result_landed")
     row = column.row(align=True)
     row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
     row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
-    if (result := result_of(scene)) is not None:
+    if (result := shown_result(context)) is not None:
         column.prop(result, "alpha", text="Result over Plate", slider=True)
 
 
@@ -123,7 +126,7 @@ class DVP_OT_submit_dialog(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the fields of the panel."""
         self.layout.use_property_split = True
-        draw_fields(self.layout, context.scene)
+        draw_fields(self.layout, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Submit and follow."""

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from farm_shot import ready_shot
-from recording_layout import RecordingLayout
+from recording_layout import RecordingLayout, draw
 
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
@@ -345,11 +345,11 @@ def test_token_never_reaches_the_blend(scene, head, tmp_path):
 def test_panels_show_only_what_exists(scene, panel):
     drawn = []
     scene.dvp.job_id = "some-job"
-    panel.draw(SimpleNamespace(layout=RecordingLayout(drawn)), bpy.context)
+    draw(panel, RecordingLayout(drawn), bpy.context)
     assert drawn
 
 
 def test_panel_of_an_empty_scene_offers_the_import(context):
     drawn = []
-    panels.DVP_PT_take.draw(SimpleNamespace(layout=RecordingLayout(drawn)), bpy.context)
+    draw(panels.DVP_PT_take, RecordingLayout(drawn), bpy.context)
     assert ("operator", "dvp.import_take") in drawn
