@@ -20,6 +20,7 @@ from .memory import face_of, remember_take
 from .mesh import make_face_object
 from .plate import find_plate, show_plate
 from .scene_setup import set_up_scene
+from .sound import add_plate_sound
 from .timing import scene_frames
 
 
@@ -33,6 +34,7 @@ class ImportedTake:
         face: The mesh object.
         camera: The plate's camera.
         plate: Where the plate was found, or None.
+        notes: Sentences for the user on what was left out.
     """
 
     take: Take
@@ -40,6 +42,7 @@ class ImportedTake:
     face: bpy.types.Object
     camera: bpy.types.Object
     plate: Path | None
+    notes: tuple[str, ...] = ()
 
 
 def import_take(
@@ -52,6 +55,7 @@ def import_take(
     is_scene_set_up: bool = True,
     has_controls: bool = True,
     start_frame: int | None = None,
+    has_sound: bool = True,
 ) -> ImportedTake:
     """Build the rig of a take in the current scene and return what was made.
 
@@ -65,6 +69,7 @@ def import_take(
         has_controls: Whether the rig gets the controls by which the face is posed.
         start_frame: The scene's frame that shows the take's first; None keeps the plate's own number. Passes, jobs and
             what comes back carry the plate's numbers all the same.
+        has_sound: Whether the sound of a plate that has one is put into the sequencer.
 
     Raises:
         DataError: Not a take, a damaged one, one without its face, a plate that is not there, or a start below 0.
@@ -100,7 +105,17 @@ def import_take(
         set_up_scene(context.scene, take.clip, shift=rig.dvp_rig.frame_shift)
         context.scene.camera = camera
         context.scene.frame_set(context.scene.frame_start)
-    return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate)
+    notes = _add_sound(context.scene, rig) if has_sound else ()
+    return ImportedTake(take=take, rig=rig, face=face_object, camera=camera, plate=plate, notes=notes)
+
+
+def _add_sound(scene: bpy.types.Scene, rig: bpy.types.Object) -> tuple[str, ...]:
+    """Put the plate's sound into the sequencer, and return why not where it does not fit the scene."""
+    try:
+        add_plate_sound(scene, rig)
+    except DataError as error:
+        return (f"the sound was left out: {error}",)
+    return ()
 
 
 def _check_start(start_frame: int | None) -> None:

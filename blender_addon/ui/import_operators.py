@@ -33,6 +33,9 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
         min=0,
         default=0,
     )
+    has_sound: BoolProperty(
+        name="Sound", description="Put the plate's sound, where it has any, into the sequencer", default=True
+    )
     is_packed: BoolProperty(
         name="Pack Take", description="Store the take in the .blend, so that it renders anywhere", default=True
     )
@@ -65,9 +68,12 @@ class DVP_OT_import_take(bpy.types.Operator, ImportHelper):
             is_scene_set_up=self.is_scene_set_up,
             has_controls=self.has_controls,
             start_frame=self.start_frame or None,
+            has_sound=self.has_sound,
         )
-        plate = "" if imported.plate else f"; plate '{imported.take.clip.file_name}' not found beside the take"
-        return f"Imported {imported.rig.name}: {imported.take.frame_count} frames{plate}"
+        sentences = [f"Imported {imported.rig.name}: {imported.take.frame_count} frames", *imported.notes]
+        if imported.plate is None:
+            sentences.append(f"plate '{imported.take.clip.file_name}' not found beside the take")
+        return "; ".join(sentences)
 
 
 class DVP_FH_take(compat.FileHandler):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # pyright: reportInvalidTypeForm=false
 
-"""The plate in the sidebar tab 'Portrait', and the button that chooses another one. Drawing computes nothing."""
+"""The plate in the sidebar tab 'Portrait': how it is shown, another one, its sound. Drawing computes nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..actors import rig_of_context
-from ..rig.plate import plate_of, show_plate, view_note, whole_sequence
+from ..rig.plate import plate_file, plate_of, show_plate, view_note, whole_sequence
+from ..rig.sound import add_plate_sound
 from .export_operators import has_rig
 from .reporting import reported
 from .rig_panel import RigPanel
@@ -45,6 +46,32 @@ class DVP_OT_show_plate(bpy.types.Operator, ImportHelper):
         return f"{image.name} stands behind {rig.name}"
 
 
+class DVP_OT_add_plate_sound(bpy.types.Operator):
+    """Put the plate's sound into the sequencer, and let playback keep to it."""
+
+    bl_idname = "dvp.add_plate_sound"
+    bl_label = "Add Sound"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads the class's own set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig before a movie."""
+        if not has_rig(cls, context):
+            return False
+        if plate_file(rig_of_context(context)) is None:
+            cls.poll_message_set("The plate is no movie")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add it."""
+        return reported(self, lambda: self._add(context))
+
+    def _add(self, context: bpy.types.Context) -> str:
+        strip = add_plate_sound(context.scene, rig_of_context(context))
+        return "The plate has no sound" if strip is None else f"{strip.name} plays from frame {strip.frame_final_start}"
+
+
 class DVP_PT_plate(RigPanel, bpy.types.Panel):
     """How the plate is shown behind the rig."""
 
@@ -74,7 +101,9 @@ def draw_plate(layout: Any, rig: bpy.types.Object, scene: bpy.types.Scene) -> No
         column.label(text=note, icon="INFO")
     if rig.dvp_rig.frame_shift:
         column.label(text=f"Scene frame = plate frame {rig.dvp_rig.frame_shift:+d}", icon="TIME")
-    layout.operator(DVP_OT_show_plate.bl_idname, icon="FILE_MOVIE")
+    row = layout.row(align=True)
+    row.operator(DVP_OT_show_plate.bl_idname, icon="FILE_MOVIE")
+    row.operator(DVP_OT_add_plate_sound.bl_idname, icon="SOUND")
 
 
-CLASSES = (DVP_OT_show_plate, DVP_PT_plate)
+CLASSES = (DVP_OT_show_plate, DVP_OT_add_plate_sound, DVP_PT_plate)

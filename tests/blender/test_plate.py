@@ -82,11 +82,12 @@ def test_a_scene_left_alone_keeps_its_view_transform_and_frames(context, tmp_pat
 
 
 def test_pictures_of_scene_light_keep_blenders_own_colour_space(context, tmp_path):
+    import OpenEXR
+
     folder = tmp_path / "plate"
     folder.mkdir()
-    picture = bpy.data.images.new("light", 8, 4, float_buffer=True)
-    picture.file_format = "OPEN_EXR"
-    picture.save(filepath=str(folder / "plate.0001.exr"))
+    channels = {"RGB": np.full((4, 8, 3), 0.5, np.float32)}
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, channels).write(str(folder / "plate.0001.exr"))
     rig = import_take(take_of(tmp_path, first=1, count=1, file_name="plate"), context=context).rig
     assert plate_of(rig).image.colorspace_settings.name == "Linear Rec.709"
 
