@@ -147,6 +147,27 @@ def collect_bones(armature: Any, members: dict[str, list[str]], *, hidden: str) 
         collection.is_visible = name != hidden
 
 
+def draw_wires(vertices: np.ndarray, edges: np.ndarray, color: tuple[float, float, float, float]) -> None:
+    """Draw lines in the 3D view that is being drawn, behind what stands before them.
+
+    Args:
+        vertices: (V, 3) float32, world.
+        edges: (E, 2) int32.
+        color: RGBA as shown.
+    """
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    shader = gpu.shader.from_builtin("3D_UNIFORM_COLOR" if bpy.app.version < (4, 0) else "UNIFORM_COLOR")
+    batch = batch_for_shader(shader, "LINES", {"pos": vertices}, indices=edges)
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("LESS_EQUAL")
+    shader.uniform_float("color", color)
+    batch.draw(shader)
+    gpu.state.depth_test_set("NONE")
+    gpu.state.blend_set("NONE")
+
+
 def is_online_allowed() -> bool:
     """Say whether the user lets Blender use the network; versions without the switch always do."""
     return bool(getattr(bpy.app, "online_access", True))

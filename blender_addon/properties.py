@@ -75,7 +75,6 @@ class SceneSettings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         name="Rendered",
         description="Which of several rigs F12 renders; empty for the one whose camera is the scene's",
-        poll=lambda _settings, item: item.dvp_rig.is_rig,
     )
     area: EnumProperty(
         name="Area",

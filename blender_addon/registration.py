@@ -7,12 +7,13 @@ import atexit
 
 import bpy
 
-from . import layer_properties, preferences, properties, submit_properties
+from . import ghost_drawing, ghost_properties, layer_properties, preferences, properties, submit_properties
 from .job_watcher import add_handler, remove_handler, stop_watching
 from .passes import engine
 from .ui import (
     control_panels,
     export_operators,
+    ghost_panel,
     import_operators,
     layer_operators,
     layer_panel,
@@ -27,6 +28,7 @@ from .ui import (
 CLASSES = (
     *properties.CLASSES,
     *layer_properties.CLASSES,
+    *ghost_properties.CLASSES,
     *submit_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
@@ -39,6 +41,7 @@ CLASSES = (
     *plate_panel.CLASSES,
     *control_panels.CLASSES,
     *layer_panel.CLASSES,
+    *ghost_panel.CLASSES,
     *submit_panel.CLASSES,
     *engine.CLASSES,
 )
@@ -52,28 +55,38 @@ def register() -> None:
         _registered.append(item)
     properties.add_properties()
     layer_properties.add_properties()
+    ghost_properties.add_properties()
     submit_properties.add_properties()
     import_operators.add_menu()
     submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
     add_handler()
-    atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
+    ghost_drawing.add_handlers()
+    atexit.register(_leave)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
 
 def unregister() -> None:
     """Undo `register`; harmless where nothing is registered."""
-    atexit.unregister(unregister)
+    atexit.unregister(_leave)
     if not _registered:
         return
     remove_handler()
+    ghost_drawing.remove_handlers()
     engine.remove_from_panels()
     layer_operators.remove_menu()
     import_operators.remove_menu()
     submit_panel.remove_menu()
     stop_watching()
     submit_properties.remove_properties()
+    ghost_properties.remove_properties()
     layer_properties.remove_properties()
     properties.remove_properties()
     while _registered:
         bpy.utils.unregister_class(_registered.pop())
+
+
+def _leave() -> None:
+    """Unregister before Blender exits; one with a window has taken everything back by itself by then."""
+    if hasattr(bpy.types.Scene, "dvp"):
+        unregister()
