@@ -147,6 +147,25 @@ def collect_bones(armature: Any, members: dict[str, list[str]], *, hidden: str) 
         collection.is_visible = name != hidden
 
 
+def texture_of(picture: np.ndarray) -> Any:
+    """Return a picture (H, W, 4) float32, first row on top, as a texture (OpenGL's first row is the lowest)."""
+    import gpu
+
+    height, width = picture.shape[:2]
+    rows = np.ascontiguousarray(picture[::-1], np.float32).ravel()
+    return gpu.types.GPUTexture((width, height), format="RGBA16F", data=gpu.types.Buffer("FLOAT", rows.size, rows))
+
+
+def draw_texture(texture: Any, x_px: float, y_px: float, width_px: float, height_px: float) -> None:
+    """Draw a texture with premultiplied alpha over what a region shows."""
+    import gpu
+    from gpu_extras.presets import draw_texture_2d
+
+    gpu.state.blend_set("ALPHA_PREMULT")
+    draw_texture_2d(texture, (x_px, y_px), width_px, height_px)
+    gpu.state.blend_set("NONE")
+
+
 def draw_wires(vertices: np.ndarray, edges: np.ndarray, color: tuple[float, float, float, float]) -> None:
     """Draw lines in the 3D view that is being drawn, behind what stands before them.
 

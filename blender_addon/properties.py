@@ -71,6 +71,7 @@ class SceneSettings(bpy.types.PropertyGroup):
 
     bl_idname = "DVP_SceneSettings"
 
+    # No `poll`: a callback on a scene's property keeps pip's bpy 4.2 from ending. What is no rig here chooses nothing.
     rendered_rig: PointerProperty(
         type=bpy.types.Object,
         name="Rendered",
@@ -84,6 +85,14 @@ class SceneSettings(bpy.types.PropertyGroup):
             ("CROP", "Crop", "The take's square, as the generator sees it"),
         ],
         default="PLATE",
+    )
+    preview_px: IntProperty(
+        name="Preview",
+        description="Longer side of the picture that Rendered shading draws in the 3D view; larger is slower",
+        min=64,
+        max=4096,
+        default=256,
+        subtype="PIXEL",
     )
     passes_folder: StringProperty(
         name="Passes", description="Folder for the exported passes", subtype="DIR_PATH", default="//passes"

@@ -7,6 +7,8 @@ saves a blank picture, so every failure is reported, which stops the render and 
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -14,7 +16,8 @@ from dvp_core.data.errors import DataError
 from dvp_core.passes.exr import PASS_CHANNELS
 
 from .. import compat
-from .scene_passes import PASS_KINDS, render_scene_passes
+from .scene_passes import PASS_KINDS, combined, render_scene_passes
+from .viewport import Preview, check_view, preview_of_scene, rectangle_in_region
 
 ENGINE = "DVP_PASSES"
 
@@ -26,6 +29,10 @@ class PassesEngine(bpy.types.RenderEngine):
     bl_label = "Deep Video Portraits Passes"
     bl_use_preview = False
     bl_use_shading_nodes_custom = False
+
+    _preview: Preview | None = None
+    _texture: Any = None
+    _said = ""
 
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
         """Tell Blender which passes there are."""
@@ -43,6 +50,44 @@ class PassesEngine(bpy.types.RenderEngine):
             self.report({"ERROR"}, f"Passes could not be rendered: {error!r}")
             raise
 
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """Draw the colour pass anew, since something changed or the view began to show this engine."""
+        del context
+        self._preview, self._texture = None, None
+        try:
+            self._preview = preview_of_scene(depsgraph)
+            self._say("; ".join(self._preview.notes))
+        except DataError as error:
+            self._say(str(error))
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """Show the colour pass where the plate lies in the view."""
+        if self._preview is None:
+            return
+        try:
+            check_view(depsgraph.scene, context.space_data, context.region_data)
+        except DataError as error:
+            self._say(str(error))
+            return
+        self._say("; ".join(self._preview.notes))
+        self._show(context, depsgraph.scene, self._preview)
+
+    def _show(self, context: bpy.types.Context, scene: bpy.types.Scene, preview: Preview) -> None:
+        region = context.region
+        matrix = np.array(context.region_data.perspective_matrix)
+        place = rectangle_in_region(preview.corners_world, matrix, (region.width, region.height))
+        if self._texture is None:
+            self._texture = compat.texture_of(preview.picture)
+        self.bind_display_space_shader(scene)
+        compat.draw_texture(self._texture, place.x_px, place.y_px, place.width_px, place.height_px)
+        self.unbind_display_space_shader()
+
+    def _say(self, sentence: str) -> None:
+        """Write a sentence over the view; one that stands there is not written again."""
+        if sentence != self._said:
+            self._said = sentence
+            self.update_stats("", sentence)
+
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
         rendered = render_scene_passes(depsgraph)
         for note in rendered.notes:
@@ -52,17 +97,13 @@ class PassesEngine(bpy.types.RenderEngine):
         height, width = rendered.pictures["mask"].shape[:2]
         result = self.begin_result(0, 0, width, height)
         layer = result.layers[0]
-        compat.fill_pass(layer.passes["Combined"], _combined(rendered.pictures))
+        pictures = rendered.pictures
+        compat.fill_pass(layer.passes["Combined"], combined(pictures["color"], pictures["mask"]))
         for name in PASS_CHANNELS:
             compat.fill_pass(layer.passes[name], rendered.pictures[name])
         self.end_result(result)
         for key, value in rendered.attributes.items():
             self.get_result().stamp_data_add_field(key, value)
-
-
-def _combined(pictures: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the picture the render window shows: the colour pass over nothing."""
-    return np.concatenate([pictures["color"], pictures["mask"]], axis=2)
 
 
 CLASSES = (PassesEngine,)

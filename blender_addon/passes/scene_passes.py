@@ -65,6 +65,27 @@ def render_scene_passes(depsgraph: bpy.types.Depsgraph) -> RenderedPasses:
     return RenderedPasses(pictures, header_attributes(pass_frame), notes)
 
 
+def render_plate_color(
+    rig: bpy.types.Object, depsgraph: bpy.types.Depsgraph, size_wh: tuple[int, int]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the whole plate's colour pass (H, W, 4) float32 with the mask as alpha, first row on top, and notes.
+
+    Args:
+        rig: The rig's armature object.
+        depsgraph: The scene evaluated where it stands.
+        size_wh: Width and height of the picture, of the plate's shape.
+    """
+    take, frame = remembered_take(rig), plate_frame(rig, depsgraph.scene.frame_current)
+    crop = _square_around_plate(take, *size_wh)
+    pass_frame, notes = pass_frame_of_scene(rig, take, depsgraph, frame=frame, crop=crop)
+    return _fitted(combined(pass_frame.color, pass_frame.mask[..., None]), *size_wh), notes
+
+
+def combined(color: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the picture that people are shown (H, W, 4): the colour pass over nothing."""
+    return np.concatenate([color, mask], axis=2)
+
+
 def pass_frame_of_scene(
     rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int, crop: Crop
 ) -> tuple[PassFrame, tuple[str, ...]]:

@@ -97,6 +97,7 @@ class DVP_PT_output(bpy.types.Panel):
         layout.use_property_split = True
         if context.scene.render.engine == ENGINE:
             layout.prop(context.scene.dvp, "area")
+            layout.prop(context.scene.dvp, "preview_px")
         draw_passes(layout, context)
         layout.separator()
         draw_submission(layout, context, has_frames=False)

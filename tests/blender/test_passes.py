@@ -77,6 +77,31 @@ def test_files_are_read_by_the_passes_room(context, take_file, tmp_path):
         assert_same_passes(folder.read(expected.frame), expected)
 
 
+@pytest.mark.parametrize("is_one_part", [True, False])
+def test_an_animation_rendered_by_hand_is_read_as_the_takes_passes(context, take_file, tmp_path, is_one_part):
+    """Ctrl-F12 into EXR as an artist sets it up; 5.0 writes one part for each pass unless told not to."""
+    from dvp_core.passes import PassFolder
+
+    path, take = take_file
+    import_take(path, context=context)
+    scene = context.scene
+    scene.render.engine, scene.dvp.area = "DVP_PASSES", "CROP"
+    scene.render.resolution_x = scene.render.resolution_y = take.crop.resolution_px
+    scene.render.use_stamp_frame = scene.render.use_stamp_date = False
+    set_multilayer_exr(scene.render.image_settings)
+    if hasattr(scene.render.image_settings, "use_exr_interleave"):
+        scene.render.image_settings.use_exr_interleave = is_one_part
+    elif not is_one_part:
+        pytest.skip("this Blender writes one part only")
+    scene.frame_start, scene.frame_end = 1002, 1004
+    scene.render.filepath = str(tmp_path / "passes" / "passes.####")
+    assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+    folder = PassFolder(tmp_path / "passes")
+    assert tuple(folder.frames) == (1002, 1003, 1004)
+    for expected in render_passes(take, frames=folder.frames):
+        assert_same_passes(folder.read(expected.frame), expected)
+
+
 def test_two_exports_are_the_same_bytes(context, take_file, tmp_path):
     path, _ = take_file
     import_take(path, context=context)

@@ -4,11 +4,13 @@ import bpy
 import numpy as np
 import pytest
 from plate_files import RATE, picture_at, write_movie, write_pictures
+from recording_layout import RecordingLayout, draw
 from small_take import small_take
 
 from blender_addon.rig.importing import import_take
 from blender_addon.rig.plate import plate_of, show_plate, view_note, whole_sequence
 from blender_addon.rig.timing import plate_frame, scene_frame
+from blender_addon.ui.plate_panel import DVP_PT_plate
 from dvp_core.data.clip import Clip
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import write_take
@@ -139,6 +141,21 @@ def test_operator_starts_where_it_is_told(context, tmp_path):
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.dvp.import_take(filepath=str(path))
     assert bpy.context.scene.frame_start == 5
+
+
+def test_panel_shows_the_plate_or_how_to_get_one(context, tmp_path):
+    rig = import_take(take_of(tmp_path, first=1, count=6), context=context, start_frame=1001).rig
+    drawn = []
+    draw(DVP_PT_plate, RecordingLayout(drawn), context)
+    assert [item for item in drawn if item[0] == "operator"] == [("operator", "dvp.show_plate")]
+    write_movie(tmp_path / "plate.mp4", picture_count=6)
+    show_plate(rig, tmp_path / "plate.mp4")
+    context.scene.view_settings.view_transform = "AgX"
+    drawn.clear()
+    draw(DVP_PT_plate, RecordingLayout(drawn), context)
+    assert {"alpha", "display_depth", "view_transform"} <= {name for kind, name in drawn if kind == "prop"}
+    assert ("label", "Scene frame = plate frame +1000") in drawn
+    assert any(kind == "label" and "AgX" in text for kind, text in drawn)
 
 
 def test_seen_picture_is_the_one_that_was_counted(context, tmp_path):
