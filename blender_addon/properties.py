@@ -98,7 +98,9 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Passes", description="Folder for the exported passes", subtype="DIR_PATH", default="//passes"
     )
     frames: StringProperty(
-        name="Frames", description="Such as 1-30,40,50-60x2; empty for the scene's range", default=""
+        name="Frames",
+        description="Frames of the plate, such as 1-30,40,50-60x2; empty for the scene's range",
+        default="",
     )
     job_name: StringProperty(name="Name", description="Shown on the farm; empty takes the file's", default="")
     generator: StringProperty(

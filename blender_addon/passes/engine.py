@@ -32,6 +32,7 @@ class PassesEngine(bpy.types.RenderEngine):
 
     _preview: Preview | None = None
     _texture: Any = None
+    _is_stale = True
     _said = ""
 
     def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
@@ -51,26 +52,23 @@ class PassesEngine(bpy.types.RenderEngine):
             raise
 
     def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
-        """Draw the colour pass anew, since something changed or the view began to show this engine."""
-        del context
-        self._preview, self._texture = None, None
-        try:
-            self._preview = preview_of_scene(depsgraph)
-            self._say("; ".join(self._preview.notes))
-        except DataError as error:
-            self._say(str(error))
+        """Drop the picture, since something changed or the view began to show this engine."""
+        del context, depsgraph
+        self._preview, self._texture, self._is_stale = None, None, True
 
     def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
-        """Show the colour pass where the plate lies in the view."""
-        if self._preview is None:
-            return
+        """Show the colour pass where the plate lies in the view, made anew after a change; or say why not."""
         try:
             check_view(depsgraph.scene, context.space_data, context.region_data)
+            if self._is_stale:
+                self._is_stale = False  # what failed is not tried again before the next change
+                self._preview = preview_of_scene(depsgraph)
         except DataError as error:
             self._say(str(error))
             return
-        self._say("; ".join(self._preview.notes))
-        self._show(context, depsgraph.scene, self._preview)
+        if self._preview is not None:
+            self._say("; ".join(self._preview.notes))
+            self._show(context, depsgraph.scene, self._preview)
 
     def _show(self, context: bpy.types.Context, scene: bpy.types.Scene, preview: Preview) -> None:
         region = context.region

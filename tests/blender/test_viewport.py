@@ -1,6 +1,7 @@
 """Rendered shading: the picture is F12's colour pass, it lies where the plate lies, and errors are said once."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -135,40 +136,67 @@ def test_only_a_view_through_the_rigs_camera_shows_passes(context, take_file):
 
 
 class ViewEngine:
-    """Stands where Blender makes an engine of its own for a view; keeps what is said to the user."""
+    """Stands where Blender makes an engine of its own for a view; keeps what is said to the user and shown."""
 
-    _preview, _texture, _said = None, None, ""
+    _preview, _texture, _is_stale, _said = None, None, True, ""
     view_update, view_draw = engine.PassesEngine.view_update, engine.PassesEngine.view_draw
     _say = engine.PassesEngine._say
 
     def __init__(self):
-        self.said, self.shown = [], 0
+        self.said, self.shown = [], []
 
     def update_stats(self, title, sentence):
         assert title == ""
         self.said.append(sentence)
 
     def _show(self, context, scene, preview):
-        self.shown += 1
+        self.shown.append(preview)
+
+    def draw(self, *, is_changed=False):
+        """Let the view be drawn, after a change or because a mouse went over it."""
+        space, depsgraph = view_3d(bpy.context), bpy.context.evaluated_depsgraph_get()
+        if is_changed:
+            self.view_update(bpy.context, depsgraph)
+        self.view_draw(SimpleNamespace(space_data=space, region_data=space.region_3d), depsgraph)
 
 
 def test_errors_are_said_once_and_go_when_mended(context, take_file):
-    path, _ = take_file
-    view, depsgraph = ViewEngine(), context.evaluated_depsgraph_get()
-    for _ in range(3):
-        view.view_update(context, depsgraph)
-        view.view_draw(context, depsgraph)
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    view = ViewEngine()
+    for is_changed in (True, True, False):
+        view.draw(is_changed=is_changed)
     assert len(view.said) == 1
     assert "no portrait rig" in view.said[0]
-    assert view.shown == 0
-    imported = import_take(path, context=context)
-    view.view_update(context, context.evaluated_depsgraph_get())
+    imported = import_take(take_file[0], context=bpy.context)
+    view_3d(bpy.context).region_3d.view_perspective = "CAMERA"
+    view.draw(is_changed=True)
     assert view.said[1:] == [""]
-    assert view._preview.picture[..., 3].sum() > 100
-    imported.face.modifiers.new("fine", "SUBSURF")
-    view.view_update(context, context.evaluated_depsgraph_get())
+    assert view.shown[-1].picture[..., 3].sum() > 100
+    modifier = imported.face.modifiers.new("fine", "SUBSURF")
+    for is_changed in (True, False, False):
+        view.draw(is_changed=is_changed)
+    assert len(view.said) == 3
     assert "vertices where the take" in view.said[-1]
-    assert view._preview is None
+    assert len(view.shown) == 1
+    imported.face.modifiers.remove(modifier)
+    view.draw(is_changed=True)
+    assert view.said[-1] == ""
+
+
+def test_a_picture_is_drawn_anew_only_after_a_change(context, take_file):
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    import_take(take_file[0], context=bpy.context)
+    view, region_3d = ViewEngine(), view_3d(bpy.context).region_3d
+    region_3d.view_perspective = "PERSP"
+    view.draw(is_changed=True)
+    assert view.shown == []
+    region_3d.view_perspective = "CAMERA"
+    view.draw()  # turning the view is no change of the scene
+    view.draw()
+    assert view.shown[0] is view.shown[1]
+    bpy.context.scene.frame_set(1004)
+    view.draw(is_changed=True)
+    assert (view.shown[2].picture != view.shown[0].picture).any()
 
 
 def test_a_change_is_seen_and_the_rendered_actor_is_the_scenes(context, take_file, tmp_path):
