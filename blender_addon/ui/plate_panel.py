@@ -101,9 +101,9 @@ def draw_plate(layout: Any, rig: bpy.types.Object, scene: bpy.types.Scene) -> No
         column.label(text=note, icon="INFO")
     if rig.dvp_rig.frame_shift:
         column.label(text=f"Scene frame = plate frame {rig.dvp_rig.frame_shift:+d}", icon="TIME")
-    row = layout.row(align=True)
-    row.operator(DVP_OT_show_plate.bl_idname, icon="FILE_MOVIE")
-    row.operator(DVP_OT_add_plate_sound.bl_idname, icon="SOUND")
+    column = layout.column(align=True)
+    column.operator(DVP_OT_show_plate.bl_idname, icon="FILE_MOVIE")
+    column.operator(DVP_OT_add_plate_sound.bl_idname, icon="SOUND")
 
 
 CLASSES = (DVP_OT_show_plate, DVP_OT_add_plate_sound, DVP_PT_plate)
