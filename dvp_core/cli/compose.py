@@ -17,6 +17,7 @@ def compose(
     passes: Path,
     clip: Path,
     unedited: Path | None = None,
+    face_model: Path | None = None,
     consent: Path | None = None,
 ) -> dict[str, Any]:
     """Set rendered frames into the whole plate and make a labelled movie with the plate's sound.
@@ -26,7 +27,8 @@ def compose(
         output: The movie: .mp4, .mov or .mkv.
         passes: Folder of the passes the frames were rendered from.
         clip: The plate.
-        unedited: Folder of the passes before the edit; give it where the head was moved.
+        unedited: The take as it was tracked, or the folder of its passes: what the edit leaves alone stays the plate's.
+        face_model: The model that take was tracked with, where it carries no face.
         consent: Consent record to name in the label.
     """
     with shown_progress() as progress:
@@ -36,6 +38,7 @@ def compose(
             output,
             plate=clip,
             unedited=unedited,
+            face_model=face_model,
             consent=consent_of(consent),
             progress=progress,
         )

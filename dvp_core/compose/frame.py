@@ -1,6 +1,7 @@
 """One composed frame: the plate, with the generated face where the matte says so.
 
-Eight bits in, eight bits out; grain and colour are taken as the generator gave them.
+Eight bits in, eight bits out. With the passes of the tracked performance at hand only what the edit changes is
+replaced, in the plate's colours; without, the whole head is, in the generator's. Grain is the generator's.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dvp_core.compose.colour_match import matched_to_plate
+from dvp_core.compose.edit_matte import edit_matte
 from dvp_core.compose.matte import MatteOptions, border_matte, head_matte
-from dvp_core.compose.square import resized_square
+from dvp_core.compose.square import crop_plate, resized_square
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.passes import PassFrame
@@ -33,15 +36,15 @@ def compose_frame(
         generated: (R, R, 3) uint8, the generator's square at the crop's resolution.
         pass_frame: The passes it was generated from; its mask says where the face is.
         crop: The square's place in the plate; parts beyond the plate are dropped.
-        unedited: The passes of the same frame before the edit, so that the place the face has left is replaced too.
+        unedited: The passes of the same frame as tracked. With them pixels that the edit does not touch are the
+            plate's too, and a frame that it leaves alone is the plate, bit for bit.
         options: How far the matte reaches.
 
     Raises:
         DataError: Pictures that do not fit each other.
     """
-    _check(plate, generated, pass_frame, crop)
-    masks = [frame.mask for frame in (pass_frame, unedited) if frame is not None]
-    matte = head_matte(masks, options) * border_matte(crop, plate.shape, options)
+    _check(plate, generated, pass_frame, unedited, crop)
+    matte = _matte(pass_frame, unedited, options) * border_matte(crop, plate.shape, options)
     if not matte.any():
         return plate.copy()
     window = _window(plate, crop)
@@ -49,12 +52,26 @@ def compose_frame(
         return plate.copy()
     in_plate, in_square = window
     weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
-    square = resized_square(generated, crop.size_px)[in_square].astype(np.float32)
+    painted = generated if unedited is None else _in_plate_colours(generated, plate, pass_frame, unedited, matte)
+    square = resized_square(painted, crop.size_px)[in_square].astype(np.float32)
     own = plate[in_plate]
     mixed = weight * square + (1.0 - weight) * own
     composed = plate.copy()
     composed[in_plate] = np.where(weight > 0, np.rint(np.clip(mixed, 0.0, 255.0)), own).astype(np.uint8)
     return composed
+
+
+def _matte(pass_frame: PassFrame, unedited: PassFrame | None, options: MatteOptions) -> np.ndarray:
+    if unedited is None:
+        return head_matte([pass_frame.mask], options)
+    return edit_matte(pass_frame, unedited, options)
+
+
+def _in_plate_colours(
+    generated: np.ndarray, plate: np.ndarray, pass_frame: PassFrame, unedited: PassFrame, matte: np.ndarray
+) -> np.ndarray:
+    is_kept = (matte == 0) & (pass_frame.mask > 0.5) & (unedited.mask > 0.5)
+    return matched_to_plate(generated, crop_plate(plate, pass_frame.crop), is_kept)
 
 
 def _resized_matte(matte: np.ndarray, size_px: int) -> np.ndarray:
@@ -75,7 +92,9 @@ def _window(plate: np.ndarray, crop: Crop) -> tuple[tuple[slice, slice], tuple[s
     return (rows, columns), (square_rows, square_columns)
 
 
-def _check(plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, crop: Crop) -> None:
+def _check(
+    plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, unedited: PassFrame | None, crop: Crop
+) -> None:
     where = f"frame {pass_frame.frame}"
     if plate.ndim != 3 or plate.shape[2] != 3 or plate.dtype != np.uint8:
         raise DataError(f"plate is {plate.shape} {plate.dtype}, expected RGB of 8 bits", where=where)
@@ -85,9 +104,10 @@ def _check(plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, crop
             where=where,
             remedy="Render with the generator that was trained on this crop",
         )
-    if pass_frame.crop != crop:
-        raise DataError(
-            f"passes show {pass_frame.crop}, the frame is composed at {crop}",
-            where=where,
-            remedy="Export the passes again from the take that is composed",
-        )
+    for passes in (pass_frame, unedited):
+        if passes is not None and passes.crop != crop:
+            raise DataError(
+                f"passes show {passes.crop}, the frame is composed at {crop}",
+                where=where,
+                remedy="Export the passes again from the take that is composed",
+            )
