@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from dvp_core.compose.colour_match import matched_to_plate
-from dvp_core.compose.edit_matte import edit_matte
 from dvp_core.compose.matte import MatteOptions, border_matte, head_matte
+from dvp_core.compose.matte_of_edit import edit_matte
 from dvp_core.compose.square import crop_plate, resized_square
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
@@ -44,11 +44,9 @@ def compose_frame(
         DataError: Pictures that do not fit each other.
     """
     _check(plate, generated, pass_frame, unedited, crop)
-    matte = _matte(pass_frame, unedited, options) * border_matte(crop, plate.shape, options)
-    if not matte.any():
-        return plate.copy()
-    window = _window(plate, crop)
-    if window is None:
+    matte = _matte(plate.shape, pass_frame, unedited, options)
+    window = _window(plate.shape, crop)
+    if window is None or not matte.any():
         return plate.copy()
     in_plate, in_square = window
     weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
@@ -61,10 +59,28 @@ def compose_frame(
     return composed
 
 
-def _matte(pass_frame: PassFrame, unedited: PassFrame | None, options: MatteOptions) -> np.ndarray:
-    if unedited is None:
-        return head_matte([pass_frame.mask], options)
-    return edit_matte(pass_frame, unedited, options)
+def plate_matte(
+    plate_shape: tuple[int, ...],
+    pass_frame: PassFrame,
+    *,
+    unedited: PassFrame | None = None,
+    options: MatteOptions = DEFAULT_MATTE,
+) -> np.ndarray:
+    """Return the matte (height, width) float32 in 0..1 with which `compose_frame` sets a frame into its plate."""
+    matte = np.zeros(plate_shape[:2], np.float32)
+    window = _window(plate_shape, pass_frame.crop)
+    if window is not None:
+        in_plate, in_square = window
+        own = _matte(plate_shape, pass_frame, unedited, options)
+        matte[in_plate] = _resized_matte(own, pass_frame.crop.size_px)[in_square]
+    return matte
+
+
+def _matte(
+    plate_shape: tuple[int, ...], pass_frame: PassFrame, unedited: PassFrame | None, options: MatteOptions
+) -> np.ndarray:
+    own = head_matte([pass_frame.mask], options) if unedited is None else edit_matte(pass_frame, unedited, options)
+    return own * border_matte(pass_frame.crop, plate_shape, options)
 
 
 def _in_plate_colours(
@@ -80,10 +96,10 @@ def _resized_matte(matte: np.ndarray, size_px: int) -> np.ndarray:
     return np.clip(cv2.resize(matte, (size_px, size_px), interpolation=kernel), 0.0, 1.0)
 
 
-def _window(plate: np.ndarray, crop: Crop) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+def _window(plate_shape: tuple[int, ...], crop: Crop) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
     """Return the part of the plate under the crop and the same part of the crop, None where they do not meet."""
     parts = []
-    for start, length in ((crop.y_px, plate.shape[0]), (crop.x_px, plate.shape[1])):
+    for start, length in ((crop.y_px, plate_shape[0]), (crop.x_px, plate_shape[1])):
         low, high = max(start, 0), min(start + crop.size_px, length)
         if low >= high:
             return None

@@ -14,14 +14,16 @@ import numpy as np
 from dvp_core.compose.matte import MatteOptions, smooth_step
 from dvp_core.data.passes import PassFrame
 
-STILL_PX, MOVED_PX = 0.05, 0.6
+STILL_PX, MOVED_PX = 0.15, 1.0
 """A surface that moves less than the first is the plate's, one that moves farther than the second the generator's."""
 UNLIT, RELIT = 0.006, 0.04
-"""The same for the colour pass, relative to what it was; half floats round by 0.0005."""
+"""The same for the colour pass, relative to what it was, beyond what motion explains; half floats round by 0.0005."""
 _DARKEST = 0.02
 _LEVELS = 6
 _OUTLINE_PX = 3
-_FEWEST_PIXELS = 16
+_THIN_PX = 2
+"""What is no wider counts for nothing: contours flip at the smallest motion."""
+_RIDGE = 1e-8
 
 
 def edit_matte(edited: PassFrame, unedited: PassFrame, options: MatteOptions) -> np.ndarray:
@@ -49,27 +51,46 @@ def edit_matte(edited: PassFrame, unedited: PassFrame, options: MatteOptions) ->
 
 
 def edit_strength(edited: PassFrame, unedited: PassFrame) -> np.ndarray:
-    """Return (R, R) float32: 1 where the edit moves the surface or changes its light, 0 where it does nothing.
-
-    Single pixels along contours flip at the smallest motion; a median keeps them from counting.
-    """
+    """Return (R, R) float32: 1 where the edit moves the surface or changes its light, 0 where it does nothing."""
     before, after = unedited.mask > 0.5, edited.mask > 0.5
     strength = (before ^ after).astype(np.float32)
     both = before & after
-    if both.any():
-        moved_px = np.linalg.norm(edited.corr - unedited.corr, axis=2) / _places_per_px(unedited.corr, before)
-        light = np.abs(edited.color - unedited.color).max(axis=2) / (unedited.color.max(axis=2) + _DARKEST)
-        changed = np.maximum(_ramp(moved_px, STILL_PX, MOVED_PX), _ramp(light, UNLIT, RELIT))
-        strength[both] = changed[both]
-    return cv2.medianBlur(strength, 3)
+    if not both.any():
+        return strength
+    moved_px = _motion_px(edited.corr, unedited.corr, before)
+    relit = _change(edited.color, unedited.color) - MOVED_PX * _step(unedited.color, before)
+    relit /= unedited.color.max(axis=2) + _DARKEST
+    changed = np.maximum(_ramp(moved_px, STILL_PX, MOVED_PX), _ramp(relit, UNLIT, RELIT))
+    strength[both] = changed[both]
+    return cv2.morphologyEx(strength, cv2.MORPH_OPEN, np.ones((_THIN_PX + 1, _THIN_PX + 1), np.uint8))
 
 
-def _places_per_px(places: np.ndarray, is_face: np.ndarray) -> float:
-    """Return by how much the correspondence (R, R, 3) changes from one pixel of the face to the next, typically."""
-    steps = np.linalg.norm(np.diff(places, axis=1), axis=2)[is_face[:, 1:] & is_face[:, :-1]]
-    if len(steps) < _FEWEST_PIXELS:
-        return 1.0 / len(places)
-    return max(float(np.median(steps)), 1e-6)
+def _change(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(after - before, axis=2)
+
+
+def _motion_px(after: np.ndarray, before: np.ndarray, is_face: np.ndarray) -> np.ndarray:
+    """Return (R, R): how far what a pixel shows has come, by a Gauss-Newton step on the correspondence (R, R, 3).
+
+    What no motion along the picture explains, as where an opened mouth shows its inside, counts as far as a typical
+    pixel's change.
+    """
+    change = after - before
+    down, across = np.gradient(before, axis=(0, 1))
+    stiffness = [np.sum(one * other, axis=2) for one, other in ((across, across), (across, down), (down, down))]
+    xx, xy, yy = stiffness[0] + _RIDGE, stiffness[1], stiffness[2] + _RIDGE
+    pull_x, pull_y = np.sum(across * change, axis=2), np.sum(down * change, axis=2)
+    area = xx * yy - xy * xy
+    dx, dy = (yy * pull_x - xy * pull_y) / area, (xx * pull_y - xy * pull_x) / area
+    rest = np.linalg.norm(change - across * dx[..., None] - down * dy[..., None], axis=2)
+    typical = float(np.median(np.sqrt(stiffness[0] + stiffness[2])[is_face]))
+    return np.sqrt(dx * dx + dy * dy) + rest / max(typical, np.sqrt(_RIDGE))
+
+
+def _step(picture: np.ndarray, is_face: np.ndarray) -> np.ndarray:
+    """Return (R, R): by how much a picture (R, R, 3) changes from a pixel of the face to the next around it."""
+    down, across = (np.linalg.norm(part, axis=2) for part in np.gradient(picture, axis=(0, 1)))
+    return cv2.dilate(np.maximum(down, across) * is_face, np.ones((3, 3), np.uint8))
 
 
 def _outline(*faces: np.ndarray) -> np.ndarray:
