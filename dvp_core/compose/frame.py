@@ -1,10 +1,12 @@
 """One composed frame: the plate, with the generated face where the matte says so.
 
-Eight bits in, eight bits out. With the passes of the tracked performance at hand only what the edit changes is
-replaced, in the plate's colours; without, the whole head is, in the generator's. Grain is the generator's.
+With the passes of the tracked performance at hand only what the edit changes is replaced, in the plate's colours;
+without, the whole head is, in the generator's. Grain is the generator's. Light is mixed, not codes: scene-linear.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,8 +18,10 @@ from dvp_core.compose.square import crop_plate, resized_square
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.passes import PassFrame
+from dvp_core.maths.colour import srgb_decode, srgb_encode
 
 DEFAULT_MATTE = MatteOptions()
+_LINEAR_OF_LEVEL = srgb_decode(np.arange(256, dtype=np.float32) / 255.0)
 
 
 def compose_frame(
@@ -43,20 +47,87 @@ def compose_frame(
     Raises:
         DataError: Pictures that do not fit each other.
     """
+    placed = _placed(plate, generated, pass_frame, crop, unedited, options)
+    composed = plate.copy()
+    if placed is not None:
+        own = plate[placed.in_plate]
+        mixed = placed.weight * placed.neural + (1.0 - placed.weight) * _LINEAR_OF_LEVEL[own]
+        levels = np.rint(255.0 * srgb_encode(np.clip(mixed, 0.0, 1.0)))
+        composed[placed.in_plate] = np.where(placed.weight > 0, levels, own).astype(np.uint8)
+    return composed
+
+
+def compose_layers(
+    plate: np.ndarray,
+    generated: np.ndarray,
+    pass_frame: PassFrame,
+    crop: Crop,
+    *,
+    unedited: PassFrame | None = None,
+    options: MatteOptions = DEFAULT_MATTE,
+) -> dict[str, np.ndarray]:
+    """Return what a composed frame is made of, at the plate's size, so that others can make it again or otherwise.
+
+    `final = matte * neural + (1 - matte) * plate`, from these very numbers.
+
+    Args:
+        plate: (height, width, 3) uint8, the frame as filmed.
+        generated: (R, R, 3) uint8, the generator's square at the crop's resolution.
+        pass_frame: The passes it was generated from.
+        crop: The square's place in the plate.
+        unedited: The passes of the same frame as tracked, see `compose_frame`.
+        options: How far the matte reaches.
+
+    Returns:
+        Scene-linear Rec.709 float16 (height, width, 3) "final", "neural", "plate"; float16 (height, width) "matte";
+        float32 "depth" (height, width), metres, and "corr" (height, width, 3) of the passes, nearest pixels.
+    """
+    placed = _placed(plate, generated, pass_frame, crop, unedited, options)
+    own = _LINEAR_OF_LEVEL[plate].astype(np.float16)
+    neural, matte = np.zeros_like(own), np.zeros(plate.shape[:2], np.float16)
+    if placed is not None:
+        neural[placed.in_plate] = placed.neural
+        matte[placed.in_plate] = placed.weight[..., 0]
+    weight = matte[..., None].astype(np.float32)
+    final = (weight * neural + (1.0 - weight) * own).astype(np.float16)
+    data = {name: _nearest(getattr(pass_frame, name), crop, plate.shape) for name in ("depth", "corr")}
+    return {"final": final, "neural": neural, "plate": own, "matte": matte, **data}
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A generated face at its place.
+
+    Attributes:
+        in_plate: The part of the plate under the crop, h by w pixels.
+        weight: (h, w, 1) float32, the matte there.
+        neural: (h, w, 3) float32, the generated picture there, scene-linear.
+    """
+
+    in_plate: tuple[slice, slice]
+    weight: np.ndarray
+    neural: np.ndarray
+
+
+def _placed(
+    plate: np.ndarray,
+    generated: np.ndarray,
+    pass_frame: PassFrame,
+    crop: Crop,
+    unedited: PassFrame | None,
+    options: MatteOptions,
+) -> _Placed | None:
+    """Return the generated face at its place, None where nothing of the plate is replaced."""
     _check(plate, generated, pass_frame, unedited, crop)
     matte = _matte(plate.shape, pass_frame, unedited, options)
     window = _window(plate.shape, crop)
     if window is None or not matte.any():
-        return plate.copy()
+        return None
     in_plate, in_square = window
-    weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
     painted = generated if unedited is None else _in_plate_colours(generated, plate, pass_frame, unedited, matte)
-    square = resized_square(painted, crop.size_px)[in_square].astype(np.float32)
-    own = plate[in_plate]
-    mixed = weight * square + (1.0 - weight) * own
-    composed = plate.copy()
-    composed[in_plate] = np.where(weight > 0, np.rint(np.clip(mixed, 0.0, 255.0)), own).astype(np.uint8)
-    return composed
+    square = resized_square(painted, crop.size_px)[in_square].astype(np.float32) / 255.0
+    weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
+    return _Placed(in_plate, weight, srgb_decode(np.clip(square, 0.0, 1.0)))
 
 
 def plate_matte(
@@ -88,6 +159,17 @@ def _in_plate_colours(
 ) -> np.ndarray:
     is_kept = (matte == 0) & (pass_frame.mask > 0.5) & (unedited.mask > 0.5)
     return matched_to_plate(generated, crop_plate(plate, pass_frame.crop), is_kept)
+
+
+def _nearest(picture: np.ndarray, crop: Crop, plate_shape: tuple[int, ...]) -> np.ndarray:
+    """Return a pass (R, R, ...) at the plate's size by nearest pixels, zero outside the crop."""
+    placed = np.zeros((*plate_shape[:2], *picture.shape[2:]), np.float32)
+    window = _window(plate_shape, crop)
+    if window is not None:
+        in_plate, in_square = window
+        source = ((np.arange(crop.size_px) + 0.5) * (crop.resolution_px / crop.size_px)).astype(int)
+        placed[in_plate] = picture[source[in_square[0], None], source[in_square[1]]]
+    return placed
 
 
 def _resized_matte(matte: np.ndarray, size_px: int) -> np.ndarray:

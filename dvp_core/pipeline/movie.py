@@ -84,7 +84,7 @@ def make_movie(
         return publish_movie(
             output, _told(squares, _bare(squares), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
         )
-    _check_frames(frames, source)
+    check_frames(frames, source)
     pictures = _bare(squares)
     if passes is not None:
         before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
@@ -154,7 +154,12 @@ def unedited_passes(path: Path | str, *, face_model: Path | str | None = None) -
     return RenderedPasses(load_take(path, face_model=face_model))
 
 
-def _check_frames(frames: FrameRange, source: FrameSource) -> None:
+def check_frames(frames: FrameRange, source: FrameSource) -> None:
+    """Refuse frames that a clip does not have.
+
+    Raises:
+        DataError: The first of them.
+    """
     outside = [frame for frame in frames if frame not in source.clip.frames]
     if outside:
         raise DataError(f"frame {outside[0]} lies outside the clip's {source.clip.frames}", where=source.clip.file_name)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dvp_core.compose import MatteOptions, compose_frame, edit_matte
+from dvp_core.compose import MatteOptions, compose_frame, compose_layers, edit_matte
 from dvp_core.compose.colour_match import LARGEST, matched_to_plate
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
 from dvp_core.edit import apply_edit
 from dvp_core.face.evaluation import landmarks_68
 from dvp_core.face.posing import pose_vertices
+from dvp_core.maths.colour import srgb_encode
 from dvp_core.maths.projection import project
 from dvp_core.passes import render_passes
 
@@ -153,3 +154,18 @@ def test_without_a_kept_face_colours_stay():
     generated = np.full((32, 32, 3), 90, np.uint8)
     matched = matched_to_plate(generated, np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool))
     np.testing.assert_array_equal(matched, generated)
+
+
+def test_the_final_picture_is_made_of_its_layers(tracked, edited):
+    opened = edited("expression.jawOpen", 0.4)
+    plate, generated = plate_and_generated()
+    layers = compose_layers(plate, generated, opened, opened.crop, unedited=tracked)
+    matte = layers["matte"][..., None].astype(np.float64)
+    rebuilt = matte * layers["neural"] + (1 - matte) * layers["plate"]
+    np.testing.assert_allclose(rebuilt, layers["final"], rtol=2**-10, atol=2**-20)
+    shown = np.rint(255 * srgb_encode(layers["final"].astype(np.float64)))
+    composed = compose_frame(plate, generated, opened, opened.crop, unedited=tracked)
+    assert np.abs(shown - composed).max() <= 1
+    np.testing.assert_array_equal(layers["depth"][:256, :256], opened.depth)
+    np.testing.assert_array_equal(layers["corr"][:256, :256], opened.corr)
+    assert not layers["depth"][256:].any()
