@@ -99,7 +99,7 @@ class _Placed:
     """A generated face at its place.
 
     Attributes:
-        in_plate: The part of the plate under the crop, h by w pixels.
+        in_plate: The part of the plate that the matte touches, h by w pixels.
         weight: (h, w, 1) float32, the matte there.
         neural: (h, w, 3) float32, the generated picture there, scene-linear.
     """
@@ -124,10 +124,13 @@ def _placed(
     if window is None or not matte.any():
         return None
     in_plate, in_square = window
+    weight = _resized_matte(matte, crop.size_px)[in_square]
+    box = _filled_box(weight)
     painted = generated if unedited is None else _in_plate_colours(generated, plate, pass_frame, unedited, matte)
-    square = resized_square(painted, crop.size_px)[in_square].astype(np.float32) / 255.0
-    weight = _resized_matte(matte, crop.size_px)[in_square][..., None]
-    return _Placed(in_plate, weight, srgb_decode(np.clip(square, 0.0, 1.0)))
+    square = resized_square(painted, crop.size_px)[in_square][box].astype(np.float32) / 255.0
+    (top, left), (rows, columns) = (side.start for side in in_plate), box
+    there = slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop)
+    return _Placed(there, weight[box][..., None], srgb_decode(np.clip(square, 0.0, 1.0)))
 
 
 def plate_matte(
@@ -159,6 +162,14 @@ def _in_plate_colours(
 ) -> np.ndarray:
     is_kept = (matte == 0) & (pass_frame.mask > 0.5) & (unedited.mask > 0.5)
     return matched_to_plate(generated, crop_plate(plate, pass_frame.crop), is_kept)
+
+
+def _filled_box(weight: np.ndarray) -> tuple[slice, slice]:
+    """Return the smallest box of a matte (h, w) outside of which it is zero; empty where all of it is."""
+    rows, columns = (np.flatnonzero((weight > 0).any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _nearest(picture: np.ndarray, crop: Crop, plate_shape: tuple[int, ...]) -> np.ndarray:

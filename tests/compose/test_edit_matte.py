@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dvp_core.compose import MatteOptions, compose_frame, compose_layers, edit_matte
+from dvp_core.compose import MatteOptions, compose_frame, compose_layers, edit_matte, plate_matte
 from dvp_core.compose.colour_match import LARGEST, matched_to_plate
+from dvp_core.data.camera import Crop
 from dvp_core.data.edit import Curve, Edit
 from dvp_core.data.errors import DataError
 from dvp_core.edit import apply_edit
@@ -52,10 +53,17 @@ def test_without_an_edit_there_is_no_matte(tracked):
     assert not edit_matte(tracked, tracked, OPTIONS).any()
 
 
-def test_without_an_edit_the_plate_stays_bit_for_bit(tracked):
-    plate, generated = plate_and_generated()
-    composed = compose_frame(plate, generated, tracked, tracked.crop, unedited=tracked)
-    np.testing.assert_array_equal(composed, plate)
+@pytest.mark.parametrize(("height", "width", "side"), [(300, 320, 256), (720, 1280, 700), (2160, 3840, 1800)])
+def test_without_an_edit_the_plate_stays_bit_for_bit(tracked, edited, height, width, side):
+    _, generated = plate_and_generated()
+    plate = np.random.default_rng(6).integers(0, 256, (height, width, 3), np.uint8)
+    crop = Crop(width // 6, 10, side, 256)
+    before, after = (replace(frame, crop=crop) for frame in (tracked, edited("expression.jawOpen", 0.3)))
+    np.testing.assert_array_equal(compose_frame(plate, generated, before, crop, unedited=before), plate)
+    composed = compose_frame(plate, generated, after, crop, unedited=before)
+    is_outside = plate_matte(plate.shape, after, unedited=before) == 0
+    np.testing.assert_array_equal(composed[is_outside], plate[is_outside])
+    assert 0.5 < is_outside.mean() < 1
 
 
 def test_an_opened_jaw_changes_the_mouth_and_not_the_brow(actor_take, frame, tracked, edited):
