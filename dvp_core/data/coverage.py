@@ -23,6 +23,8 @@ from dvp_core.maths.rotations import yaw_pitch_roll_rad
 _DEVIATIONS = 0.5
 _SMALL = {"_rad": 0.05, "_m": 0.02}
 _SMALL_WEIGHT = 0.05
+SEEN, GUESSED = 1.0, 2.0
+"""Distances from the seen poses up to which a network has seen the like, and from which on it guesses."""
 _USUAL = 90.0
 """Percentile of the seen poses' distances to their nearest neighbour that counts as distance 1."""
 _SMALLEST = 1e-6

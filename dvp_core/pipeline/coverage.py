@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dvp_core.data.coverage import Coverage, excesses, parameter_names, parameter_values, unseen
+from dvp_core.data.coverage import GUESSED, SEEN, Coverage, excesses, parameter_names, parameter_values, unseen
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, write_atomically, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
@@ -17,8 +17,6 @@ from dvp_core.edit.channels import parameter_regions
 from dvp_core.review.heat import heat_picture
 from dvp_core.video import write_png
 
-SEEN, GUESSED = 1.0, 2.0
-"""Distances up to which a network has seen the like, and from which on it guesses."""
 FRAME = "frame"
 """Name of the row that holds a frame's worst region."""
 _WORST_FRAMES = 10
