@@ -24,7 +24,7 @@ from farm.client import FarmClient, FarmError, connect
 
 from . import compat
 from .actors import ACTOR, named_for, output_of, passes_folder_of, rig_of_context
-from .passes.exporting import frames_to_export
+from .passes.exporting import TRACKED_TAKE, frames_to_export
 from .preferences import FarmSettings, farm_settings
 from .rig.reading import rigs_of_scene
 
@@ -117,6 +117,9 @@ def make_job(context: bpy.types.Context) -> Job:
     settings, options = scene.dvp, scene.dvp_submit
     frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None, rig=rig)
     paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(scene, rig)}
+    tracked = local_path(context, passes_folder_of(scene, rig))
+    if tracked is not None and (tracked / TRACKED_TAKE).is_file():
+        paths["unedited"] = f"{paths['passes'].rstrip('/')}/{TRACKED_TAKE}"
     name = named_for(settings.job_name.strip() or _default_name(scene), rig)
     return Job(
         id=_new_id(name),

@@ -105,6 +105,7 @@ def _make_movie(order: WorkOrder) -> Iterator[Record]:
         output=roots.resolve(job.output),
         passes=roots.resolve(job.passes),
         plate=None if job.plate is None else roots.resolve(job.plate),
+        unedited=None if job.unedited is None else roots.resolve(job.unedited),
         consent=None if job.consent is None else roots.resolve(job.consent),
     )
     yield _file_record(_folder(order), path)
