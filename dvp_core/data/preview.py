@@ -125,25 +125,18 @@ def request_from_bytes(content: bytes) -> PreviewRequest:
     return PreviewRequest(_text(header["generator"], "generator"), frames, consent)
 
 
-def unpack_window(contents: Sequence[bytes]) -> tuple[PassFrame, ...]:
-    """Return the frames of a request, oldest first.
+def check_window(frames: Sequence[PassFrame]) -> None:
+    """Refuse frames that are no window: not consecutive, or not of one crop and face model.
 
     Raises:
-        DataError: A frame is damaged, or they are not consecutive frames of one crop.
+        DataError: Which frame does not fit.
     """
-    frames: list[PassFrame] = []
-    for content in contents:
-        frames.append(unpack_pass_frame(content))
-        _check_follows(frames)
-    return tuple(frames)
-
-
-def _check_follows(frames: Sequence[PassFrame]) -> None:
-    newest, first = frames[-1], frames[0]
-    if newest.frame != first.frame + len(frames) - 1:
-        raise DataError(f"frame {newest.frame} does not follow those before it", where=_WHERE, remedy=_REMEDY)
-    if newest.crop != first.crop or newest.face_model_sha256 != first.face_model_sha256:
-        raise DataError(f"frame {newest.frame} is of another crop or face model than the first", where=_WHERE)
+    for offset, frame in enumerate(frames):
+        first = frames[0]
+        if frame.frame != first.frame + offset:
+            raise DataError(f"frame {frame.frame} does not follow those before it", where=_WHERE, remedy=_REMEDY)
+        if frame.crop != first.crop or frame.face_model_sha256 != first.face_model_sha256:
+            raise DataError(f"frame {frame.frame} is of another crop or face model than the first", where=_WHERE)
 
 
 def _member(number: int) -> str:

@@ -13,10 +13,11 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,24 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.errors import UnavailableError
 from farm.failures import failure_of
 from farm.file_lock import try_lock
-from farm.tasks import AttemptEnded, Event, Record, Recorded, TaskFunction, WorkerDied, WorkerReady, WorkOrder
+from farm.tasks import (
+    AttemptEnded,
+    Event,
+    PreviewFunction,
+    PreviewOrder,
+    PreviewResult,
+    Record,
+    Recorded,
+    TaskFunction,
+    WorkerDied,
+    WorkerReady,
+    WorkOrder,
+)
+from farm.turns import Turns
+from farm.worker import paint_preview
 
 WORKER_ENVIRONMENT: Mapping[str, str] = {
     # Large arrays come and go with every frame; without these the kernel maps and zeroes their pages each time.
@@ -43,6 +59,9 @@ _MOST_STILLBIRTHS = 5
 _LONGEST_TEMPORARY_PATH = 40
 _FOLDER_PREFIX = "dvp-ray-"
 _LOCK_NAME = "driver.lock"
+_WAITING_PREVIEWS = 8
+_PREVIEW_DEADLINE_S = 120.0
+"""A worker's first preview loads torch and the generator, after the batch in hand."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +80,28 @@ class WorkerNeeds:
 class _Worker:
     """The process that runs orders; it keeps nothing between them but what the task function caches."""
 
-    def __init__(self, task_function: TaskFunction) -> None:
+    def __init__(self, task_function: TaskFunction, preview_function: PreviewFunction) -> None:
         self._task_function = task_function
+        self._preview_function = preview_function
+        self._turns = Turns()
         self._withdrawn: set[int] = set()
 
     def process_id(self) -> int:
         return os.getpid()
 
     def run(self, order: WorkOrder) -> Iterator[Record]:
-        for record in self._task_function(order):
+        records = self._task_function(order)
+        while (record := self._next(records)) is not None:
             yield record
             if order.attempt in self._withdrawn:
                 return
+
+    def _next(self, records: Iterator[Record]) -> Record | None:
+        with self._turns.frame():
+            return next(records, None)
+
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        return self._turns.paint(order, self._preview_function)
 
     def withdraw(self, attempt: int) -> None:
         self._withdrawn.add(attempt)
@@ -102,10 +131,15 @@ class OnRay:
     worker_count: int
     needs: WorkerNeeds = field(default_factory=WorkerNeeds)
     environment: Mapping[str, str] = field(default_factory=lambda: WORKER_ENVIRONMENT)
+    preview_function: PreviewFunction = paint_preview
     _actors: dict[str, _Actor] = field(default_factory=dict)
     _news: list[Event] = field(default_factory=list)
     _named_count: int = 0
     _stillbirth_count: int = 0
+    _painters: dict[str, str] = field(default_factory=dict)
+    _painting: list[str] = field(default_factory=list)
+    _unwell: list[tuple[str, str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         if self.needs.gpu_share > 0 and ray.cluster_resources().get("GPU", 0) == 0:
@@ -127,10 +161,10 @@ class OnRay:
             num_gpus=self.needs.gpu_share,
             max_restarts=0,
             max_task_retries=0,
-            concurrency_groups={"control": 1},
+            concurrency_groups={"control": 1, "preview": _WAITING_PREVIEWS},
             runtime_env={"env_vars": environment},
         )
-        handle: Any = make(_Worker).remote(self.task_function)
+        handle: Any = make(_Worker).remote(self.task_function, self.preview_function)
         self._actors[f"worker-{self._named_count:04d}"] = _Actor(handle, handle.process_id.remote())
 
     def idle_workers(self) -> tuple[str, ...]:
@@ -145,6 +179,8 @@ class OnRay:
 
     def poll(self, *, timeout_s: float) -> list[Event]:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
+        while self._unwell:
+            self.kill(self._unwell[0][0], reason=self._unwell.pop(0)[1])
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -206,6 +242,34 @@ class OnRay:
             actor.is_withdrawn = True
             actor.handle.withdraw.options(concurrency_group="control").remote(actor.order.attempt)
 
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        """Paint a preview on the worker that has painted its generator before, else on one that is free."""
+        worker, actor = self._painter_of(order)
+        try:
+            call = actor.handle.preview.options(concurrency_group="preview").remote(order)
+            result: PreviewResult | None = ray.get(call, timeout=_PREVIEW_DEADLINE_S)
+        except RayTaskError as error:
+            raise _preview_error(error) from error
+        except (RayActorError, GetTimeoutError) as error:
+            self._unwell.append((worker, "it did not end a preview"))
+            raise UnavailableError("the worker died or was silent for too long", where="preview") from error
+        finally:
+            with self._lock:
+                self._painting.remove(worker)
+        return None if result is None else replace(result, worker=worker)
+
+    def _painter_of(self, order: PreviewOrder) -> tuple[str, _Actor]:
+        with self._lock:
+            actors = dict(list(self._actors.items()))
+            if not actors:
+                raise UnavailableError("the farm is stopping", where="preview")
+            worker = self._painters.get(order.request.generator, "")
+            if worker not in actors:
+                worker = min(actors, key=lambda name: (actors[name].order is not None, self._painting.count(name)))
+            self._painters[order.request.generator] = worker
+            self._painting.append(worker)
+            return worker, actors[worker]
+
     def kill(self, worker: str, *, reason: str) -> None:
         """End a worker's process now and start another."""
         actor = self._actors.get(worker)
@@ -218,6 +282,14 @@ class OnRay:
         for actor in self._actors.values():
             ray.kill(actor.handle, no_restart=True)
         self._actors.clear()
+
+
+def _preview_error(error: RayTaskError) -> DataError:
+    """Return what a preview's task has raised: refusals as they are, anything else as the farm's own trouble."""
+    if isinstance(error.cause, DataError):
+        return error.cause
+    _, text = failure_of(error)
+    return UnavailableError(f"the worker could not paint it ({text.splitlines()[-1]})", where="preview")
 
 
 @contextmanager

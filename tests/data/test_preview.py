@@ -15,11 +15,11 @@ from dvp_core.data.passes import PassFrame
 from dvp_core.data.preview import (
     REQUEST_LIMIT_BYTES,
     PreviewRequest,
+    check_window,
     pack_pass_frame,
     request_from_bytes,
     request_to_bytes,
     unpack_pass_frame,
-    unpack_window,
 )
 
 SIZE = 16
@@ -63,7 +63,7 @@ def test_frame_comes_out_as_the_generator_sees_it():
 def test_request_comes_out_as_it_was_sent():
     sent = PreviewRequest("shots:a.safetensors", tuple(pack_pass_frame(pass_frame(n)) for n in (5, 6, 7)), "shots:c")
     assert request_from_bytes(request_to_bytes(sent)) == sent
-    assert [frame.frame for frame in unpack_window(sent.frames)] == [5, 6, 7]
+    assert [frame.frame for frame in map(unpack_pass_frame, sent.frames)] == [5, 6, 7]
     bare = replace(sent, consent=None)
     assert request_from_bytes(request_to_bytes(bare)) == bare
 
@@ -123,7 +123,7 @@ def test_request_that_is_none_is_refused(members, reason):
 
 def test_window_with_a_gap_or_of_two_crops_is_refused():
     with pytest.raises(DataError, match="frame 7 does not follow"):
-        unpack_window([pack_pass_frame(pass_frame(n)) for n in (5, 7)])
+        check_window([pass_frame(5), pass_frame(7)])
     moved = replace(pass_frame(8), crop=Crop(0, 0, 20, SIZE))
     with pytest.raises(DataError, match="frame 8 is of another crop"):
-        unpack_window([pack_pass_frame(pass_frame(7)), pack_pass_frame(moved)])
+        check_window([pass_frame(7), moved])

@@ -7,7 +7,7 @@ import torch
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.passes import PassFrame
-from dvp_core.data.preview import pack_pass_frame, unpack_window
+from dvp_core.data.preview import pack_pass_frame, unpack_pass_frame
 from dvp_core.data.render_settings import RenderWishes
 from dvp_core.generator.checkpoint import GeneratorFacts, save_generator
 from dvp_core.generator.networks import build_network, config_of_preset
@@ -48,7 +48,7 @@ def window(folder, frame, length=11):
     """The passes that rendering looks at, over the wire and back."""
     numbers = range(max(FIRST, frame - length + 1), frame + 1)
     packed = [pack_pass_frame(read_pass_frame(pass_path(folder / "passes", number))) for number in numbers]
-    return unpack_window(packed)
+    return tuple(map(unpack_pass_frame, packed))
 
 
 @pytest.mark.parametrize("preset", ["fast", "dvp2018"])
