@@ -88,17 +88,16 @@ def paint_window(painter: PreviewPainter, window: Sequence[PassFrame]) -> np.nda
 
     Args:
         painter: See `open_preview`.
-        window: Consecutive passes, oldest first. Where there are fewer than the generator takes, the first repeats, as
-            before the first frame of a shot.
+        window: Consecutive passes, oldest first. The generator looks at the last ones, as many as it takes; where there
+            are fewer, the first repeats, as before the first frame of a shot.
 
     Raises:
-        DataError: Empty, more frames than the generator takes, or passes of another crop, resolution or face model.
+        DataError: Empty, or passes of another crop, resolution or face model than the generator's.
     """
     from dvp_core.generator import synthesise
 
-    length = painter.generator.facts.config.window
-    if not 1 <= len(window) <= length:
-        raise DataError(f"has {len(window)} frames, the generator takes 1 to {length}", where="the preview's window")
+    if not window:
+        raise DataError("holds no frame", where="the preview's window")
     frames = FrameRange.of([window[-1].frame])
     ((_, image),) = synthesise(painter.generator, HeldPasses(tuple(window)), frames)
     return image

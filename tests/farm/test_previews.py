@@ -120,7 +120,6 @@ def test_what_cannot_be_painted_is_refused_with_its_reason(painted, head):
         (reframed(request, frames=(pickle.dumps([1]),)), "archive of arrays"),
         (reframed(request, frames=(*frames[:-2], frames[-1])), "does not follow"),
         (reframed(request, frames=(pack_pass_frame(other),)), "another face model"),
-        (reframed(request, frames=tuple(frames_of_12(painted))), "has 12 frames"),
     ]
     for content, reason in wrong:
         with pytest.raises(FarmError, match=reason) as refused:
@@ -129,11 +128,6 @@ def test_what_cannot_be_painted_is_refused_with_its_reason(painted, head):
     with pytest.raises(FarmError, match="larger than") as refused:
         head.client.preview(bytes((64 << 20) + 1))
     assert refused.value.status == 413
-
-
-def frames_of_12(painted):
-    first = read_pass_frame(pass_path(painted.folder / "passes", FRAME - 11))
-    return [pack_pass_frame(first), *painted.request.frames]
 
 
 def test_head_without_workers_says_so(painted, serve):
