@@ -108,7 +108,7 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
     scene = context.scene
     rig = rig_of_scene(scene)
     take, face = remembered_take(rig), remembered_face(rig)
-    last = scene.frame_current
+    last = plate_frame_of(scene, rig)
     if last not in take.frames:
         raise DataError(
             f"frame {last} lies outside the take", where=f"scene '{scene.name}'", remedy=f"The take has {take.frames}"
@@ -117,6 +117,16 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
     earlier = FrameRange.of(frame for frame in range(last - WINDOW_FRAMES + 1, last) if frame in take.frames)
     before = _frames_before(context, rig, take, earlier) if len(earlier) else ()
     return PosedWindow(scene.name, take, face, (*before, shown))
+
+
+def plate_frame_of(scene: bpy.types.Scene, rig: bpy.types.Object) -> int:
+    """Return the plate's frame that a scene shows."""
+    return scene.frame_current - _frame_shift(rig)
+
+
+def _frame_shift(rig: bpy.types.Object) -> int:
+    """Return how many frames later than in the plate a frame stands in the scene; 0 on rigs that know no shift."""
+    return getattr(rig.dvp_rig, "frame_shift", 0)
 
 
 def posed_frame(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int) -> PosedFrame:
@@ -152,7 +162,7 @@ def _frames_before(
     with _helper_scene(context, rig) as helper:
         posed = []
         for frame in frames:
-            helper.frame_set(frame)
+            helper.frame_set(frame + _frame_shift(rig))
             posed.append(posed_frame(rig, take, helper.view_layers[0].depsgraph, frame=frame))
         return tuple(posed)
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the preview on the screen still is the pose that the scene shows; cheap enough to be asked at every redraw.
+
+Compared are frame, generator and the pose of the shown frame. The ten frames before it are not read for that: any edit
+of keys makes the preview stale until it is asked for again or is found to be the same.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from dvp_core.data.errors import DataError
+
+from ..farm_jobs import preview_paths
+from ..rig.memory import remembered_take
+from ..rig.reading import rig_of_scene
+from .picture import ShownPreview, shown_preview
+from .window import plate_frame_of, posed_frame
+
+
+def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> bool:
+    """Compare the shown preview with an evaluated scene, mark it, and say whether the mark has changed."""
+    shown = shown_preview()
+    if shown is None or shown.scene_name != scene.name:
+        return False
+    before = shown.is_stale
+    if any(isinstance(update.id, bpy.types.Action) for update in depsgraph.updates):
+        shown.is_animation_edited = True
+    shown.is_stale = shown.is_animation_edited or not _is_same(shown, scene, depsgraph)
+    return shown.is_stale != before
+
+
+def _is_same(shown: ShownPreview, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> bool:
+    try:
+        rig = rig_of_scene(scene)
+        if plate_frame_of(scene, rig) != shown.frame:
+            return False
+        posed = posed_frame(rig, remembered_take(rig), depsgraph, frame=shown.frame)
+        return posed.stamp == shown.pose_stamp and preview_paths(bpy.context)[0] == shown.generator
+    except DataError:
+        return False
