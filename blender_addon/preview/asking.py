@@ -134,7 +134,8 @@ def ask_preview(context: bpy.types.Context, window: PosedWindow | None = None) -
 
     stop_asking()
     _askers[look] = asker
-    bpy.app.timers.register(look, first_interval=_LOOK_EVERY_S, persistent=True)
+    if not bpy.app.background:  # there no timer ever ticks, and one that is left hangs Blender's exit
+        bpy.app.timers.register(look, first_interval=_LOOK_EVERY_S, persistent=True)
     return look
 
 

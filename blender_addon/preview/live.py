@@ -7,7 +7,9 @@ One question is open at a time, and each change is asked for once, so a farm tha
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 
@@ -83,12 +85,22 @@ def _is_playing(context: bpy.types.Context) -> bool:
 
 
 @bpy.app.handlers.persistent
-def hear_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
-    """Compare the preview with the scene; Blender calls this after each change of scene or frame."""
+def hear_edit(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    """Compare the preview with the scene; Blender calls this after each edit."""
+    _compare(scene, depsgraph, is_edit=True)
+
+
+@bpy.app.handlers.persistent
+def hear_frame(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    """Compare the preview with the scene; Blender calls this when it stands at another frame."""
+    _compare(scene, depsgraph, is_edit=False)
+
+
+def _compare(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None, *, is_edit: bool) -> None:
     if is_reading() or depsgraph is None:
         return
     shown = shown_preview()
-    if mark_changes(scene, depsgraph):
+    if mark_changes(scene, depsgraph, is_edit=is_edit):
         redraw()
     is_wanted = shown is None or (shown.is_stale and shown.scene_name == scene.name)
     if is_wanted and bpy.context.window_manager.dvp_preview.is_live:
@@ -103,16 +115,23 @@ def forget_on_load(*_: object) -> None:
 
 def add_handlers() -> None:
     """Listen to scenes, frames and files."""
-    for handlers in (bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.frame_change_post):
-        handlers.append(hear_change)
-    bpy.app.handlers.load_post.append(forget_on_load)
+    for handlers, handler in _handlers():
+        handlers.append(handler)
 
 
 def remove_handlers() -> None:
     """Undo `add_handlers`, and wait for no stillness any more."""
     if bpy.app.timers.is_registered(settle):
         bpy.app.timers.unregister(settle)
-    pairs = [(bpy.app.handlers.depsgraph_update_post, hear_change), (bpy.app.handlers.frame_change_post, hear_change)]
-    for handlers, handler in (*pairs, (bpy.app.handlers.load_post, forget_on_load)):
+    for handlers, handler in _handlers():
         if handler in handlers:
             handlers.remove(handler)
+
+
+def _handlers() -> tuple[tuple[Any, Callable[..., None]], ...]:
+    lists = bpy.app.handlers
+    return (
+        (lists.depsgraph_update_post, hear_edit),
+        (lists.frame_change_post, hear_frame),
+        (lists.load_post, forget_on_load),
+    )

@@ -18,13 +18,19 @@ from .picture import ShownPreview, shown_preview
 from .window import plate_frame_of, posed_frame
 
 
-def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> bool:
-    """Compare the shown preview with an evaluated scene, mark it, and say whether the mark has changed."""
+def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, *, is_edit: bool = False) -> bool:
+    """Compare the shown preview with an evaluated scene, mark it, and say whether the mark has changed.
+
+    Args:
+        scene: The scene that was evaluated.
+        depsgraph: Its evaluation.
+        is_edit: Whether Blender tells of changes; of another frame it tells as if every action had been edited.
+    """
     shown = shown_preview()
     if shown is None or shown.scene_name != scene.name:
         return False
     before = shown.is_stale
-    if any(isinstance(update.id, bpy.types.Action) for update in depsgraph.updates):
+    if is_edit and any(isinstance(update.id, bpy.types.Action) for update in depsgraph.updates):
         shown.is_animation_edited = True
     shown.is_stale = shown.is_animation_edited or not _is_same(shown, scene, depsgraph)
     return shown.is_stale != before
