@@ -18,6 +18,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 
 from dvp_core.data.errors import DataError
+from dvp_core.maths.colour import srgb_decode
 
 from .. import compat
 from ..rig.reading import rig_of_scene
@@ -97,10 +98,11 @@ _textures: list[tuple[ShownPreview, Any]] = []
 
 
 def _texture_of(shown: ShownPreview) -> Any:
-    """Return the picture on the graphics card; its numbers are sRGB's, as the shader wants them."""
+    """Return the picture on the graphics card; linear, since a view encodes what is drawn."""
     if not _textures or _textures[0][0] is not shown:
         height, width = shown.pixels.shape[:2]
-        content = gpu.types.Buffer("FLOAT", shown.pixels.size, np.ascontiguousarray(shown.pixels).ravel())
+        linear = np.ascontiguousarray(srgb_decode(shown.pixels), dtype=np.float32)  # alpha is 1, which stays
+        content = gpu.types.Buffer("FLOAT", linear.size, linear.ravel())
         _textures[:] = [(shown, gpu.types.GPUTexture((width, height), format="RGBA16F", data=content))]
     return _textures[0][1]
 

@@ -51,7 +51,7 @@ class ShownPreview:
         crop: Its square of the plate.
         plate_px: Width and height of the plate.
         pixel_aspect: Width of a pixel of the plate over its height.
-        pixels: (R, R, 4) float32, sRGB-encoded, first row lowest, as graphics cards want them.
+        pixels: (R, R, 4) float32, sRGB-encoded, first row lowest.
         seconds: As in `PreviewAnswer`.
         is_animation_edited: Whether keys were changed since, which may lie anywhere in the window.
         is_stale: Whether the scene shows something else by now.
