@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from dvp_core.data.errors import DataError
 
+from ..landing import is_result
 from ..preview.asking import ask_preview, is_asking, preview_now, redraw
 from ..preview.picture import ShownPreview, forget_preview, shown_preview
 from .reporting import reported
@@ -70,9 +73,20 @@ def _asked(context: bpy.types.Context) -> str:
 
 def _times_of(shown: ShownPreview) -> str:
     """Return whose picture it is and how long it took."""
-    seconds = shown.seconds
-    parts = ", ".join(f"{name} {1000 * seconds[name]:.0f}" for name in ("draw", "wait", "paint") if name in seconds)
-    return f"Frame {shown.frame}: {1000 * seconds['whole']:.0f} ms ({parts})"
+    return f"Frame {shown.frame} in {1000 * shown.seconds['whole']:.0f} ms"
+
+
+def _parts_of(shown: ShownPreview) -> str:
+    """Return where most of the time went: passes drawn here, then waiting and painting on the farm."""
+    parts = [(name, shown.seconds[name]) for name in ("draw", "wait", "paint") if name in shown.seconds]
+    return ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in parts)
+
+
+def _plate_of(rig: bpy.types.Object) -> Any:
+    """Return the camera background that shows the plate, or None."""
+    camera = rig.dvp_rig.camera
+    backgrounds = [] if camera is None or camera.type != "CAMERA" else camera.data.background_images
+    return next((item for item in backgrounds if item.image is not None and not is_result(item)), None)
 
 
 class DVP_PT_preview(RigPanel, bpy.types.Panel):
@@ -84,29 +98,36 @@ class DVP_PT_preview(RigPanel, bpy.types.Panel):
 
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw the generator, the button, how the picture is shown, and what it is."""
-        del rig
-        column = self.layout.column()
-        context = bpy.context
-        settings = context.window_manager.dvp_preview
+        column, scene = self.layout.column(), bpy.context.scene
         for name in ("generator", "consent"):
-            column.prop(context.scene.dvp, name)
+            column.prop(scene.dvp, name)
         row = column.row(align=True)
         row.operator(DVP_OT_preview.bl_idname, icon="SHADING_RENDERED")
-        row.operator(DVP_OT_forget_preview.bl_idname, icon="X")
-        column.prop(settings, "is_live")
-        column.prop(settings, "is_shown")
-        column.prop(settings, "wipe")
-        shown = shown_preview()
-        if is_asking():
-            column.label(text="Asking the farm", icon="SORTTIME")
-        if shown is not None:
-            column.label(text=_times_of(shown))
-            column.label(
-                text="Stale: the scene has changed since" if shown.is_stale else "Shows this pose",
-                icon="ERROR" if shown.is_stale else "CHECKMARK",
-            )
-        if settings.message:
-            draw_wrapped(column, settings.message, icon="ERROR")
+        row.operator(DVP_OT_forget_preview.bl_idname, text="", icon="X")
+        draw_showing(column, rig)
+        draw_state(column)
+
+
+def draw_showing(column: Any, rig: bpy.types.Object) -> None:
+    """Draw how a preview is asked for and shown; the plate may stand before the face, to be compared bare."""
+    settings = bpy.context.window_manager.dvp_preview
+    for name in ("is_live", "is_shown", "wipe"):
+        column.prop(settings, name)
+    if (plate := _plate_of(rig)) is not None:
+        column.prop(plate, "display_depth", text="Plate")
+
+
+def draw_state(column: Any) -> None:
+    """Draw whose picture is shown, whether it still holds, and what went wrong."""
+    shown, message = shown_preview(), bpy.context.window_manager.dvp_preview.message
+    if is_asking():
+        column.label(text="Asking the farm", icon="SORTTIME")
+    if shown is not None:
+        column.label(text="Stale" if shown.is_stale else "Up to date", icon="ERROR" if shown.is_stale else "CHECKMARK")
+        column.label(text=_times_of(shown))
+        column.label(text=_parts_of(shown))
+    if message:
+        draw_wrapped(column, message, icon="ERROR")
 
 
 CLASSES = (DVP_OT_preview, DVP_OT_forget_preview, DVP_PT_preview)
