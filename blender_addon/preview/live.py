@@ -36,6 +36,13 @@ class _Changes:
 _changes = _Changes()
 
 
+def set_live(context: bpy.types.Context, is_live: bool) -> None:
+    """Switch asking by itself on or off; on, the first preview comes without any change."""
+    context.window_manager.dvp_preview.is_live = is_live
+    if is_live:
+        note_change()
+
+
 def note_change() -> None:
     """Remember that the scene has changed; where previews are live, ask once it is still."""
     _changes.count += 1

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # pyright: reportInvalidTypeForm=false
 
-"""How previews are asked for and shown: settings of the session, on the window manager, which no .blend stores."""
+"""How previews are asked for and shown: settings of the session, on the window manager, which no .blend stores.
+
+None of them has a callback: one that is registered crashes the exit of Blender 4.2.
+"""
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProperty
-
-
-def _ask_if_live(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    from .live import note_change  # that file reads these properties
-
-    del context
-    if settings.is_live:
-        note_change()
 
 
 class PreviewSettings(bpy.types.PropertyGroup):
@@ -24,7 +19,6 @@ class PreviewSettings(bpy.types.PropertyGroup):
         name="Live",
         description="Ask again by itself when the pose has been still for a moment",
         default=False,
-        update=_ask_if_live,
     )
     is_shown: BoolProperty(
         name="Show", description="Draw the preview over the plate in the camera's view", default=True

@@ -11,6 +11,7 @@ from dvp_core.data.errors import DataError
 
 from ..landing import is_result
 from ..preview.asking import ask_preview, is_asking, preview_now, redraw
+from ..preview.live import set_live
 from ..preview.picture import ShownPreview, forget_preview, shown_preview
 from .reporting import reported
 from .rig_panel import RigPanel
@@ -59,6 +60,23 @@ class DVP_OT_forget_preview(bpy.types.Operator):
         del context
         forget_preview()
         redraw()
+        return {"FINISHED"}
+
+
+class DVP_OT_live_preview(bpy.types.Operator):
+    """Ask for a preview by itself whenever the pose has been still for a moment, or stop that."""
+
+    bl_idname = "dvp.live_preview"
+    bl_label = "Live"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig and the network."""
+        return may_submit(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Switch."""
+        set_live(context, not context.window_manager.dvp_preview.is_live)
         return {"FINISHED"}
 
 
@@ -111,7 +129,9 @@ class DVP_PT_preview(RigPanel, bpy.types.Panel):
 def draw_showing(column: Any, rig: bpy.types.Object) -> None:
     """Draw how a preview is asked for and shown; the plate may stand before the face, to be compared bare."""
     settings = bpy.context.window_manager.dvp_preview
-    for name in ("is_live", "is_shown", "wipe"):
+    live_icon = "PAUSE" if settings.is_live else "PLAY"
+    column.operator(DVP_OT_live_preview.bl_idname, icon=live_icon, depress=settings.is_live)
+    for name in ("is_shown", "wipe"):
         column.prop(settings, name)
     if (plate := _plate_of(rig)) is not None:
         column.prop(plate, "display_depth", text="Plate")
@@ -130,4 +150,4 @@ def draw_state(column: Any) -> None:
         draw_wrapped(column, message, icon="ERROR")
 
 
-CLASSES = (DVP_OT_preview, DVP_OT_forget_preview, DVP_PT_preview)
+CLASSES = (DVP_OT_preview, DVP_OT_live_preview, DVP_OT_forget_preview, DVP_PT_preview)

@@ -232,7 +232,7 @@ def counted_questions(monkeypatch):
 
 def test_live_asks_once_for_each_change_and_rests(rig, farm, monkeypatch):
     asked = counted_questions(monkeypatch)
-    settings().is_live = True
+    live.set_live(bpy.context, True)
     settled(monkeypatch)
     assert len(asked) == 1
     settled(monkeypatch)
@@ -245,33 +245,30 @@ def test_live_asks_once_for_each_change_and_rests(rig, farm, monkeypatch):
     np.testing.assert_array_equal(shown_levels(), painted(farm.shared))
 
 
-def test_live_finds_an_edit_of_keys_that_changes_nothing_in_the_window(rig, monkeypatch):
-    settings().is_live = True
+def test_live_finds_an_edit_of_keys_that_changes_nothing_and_asks_not_again(rig, monkeypatch):
+    live.set_live(bpy.context, True)
     settled(monkeypatch)
     asked = counted_questions(monkeypatch)
-    from blender_addon import compat
-
-    curve = next(iter(compat.ActionCurves(rig.animation_data.action, rig)), None)
-    if curve is None:
-        rig.pose.bones["head"].keyframe_insert("location", frame=1020)
     rig.animation_data.action.update_tag()
     bpy.context.view_layer.update()
     assert shown_preview().is_stale
     settled(monkeypatch)
-    assert not shown_preview().is_stale or asked
+    assert not shown_preview().is_stale
+    assert asked == []
 
 
 def test_live_waits_for_stillness(rig):
-    settings().is_live = True
+    live.set_live(bpy.context, True)
     assert 0 < live.settle() <= live.STILL_S
-    settings().is_live = False
+    assert bpy.ops.dvp.live_preview() == {"FINISHED"}
+    assert not settings().is_live
     assert live.settle() is None
 
 
 def test_farm_that_refuses_is_asked_once_and_heard_in_the_panel(rig, monkeypatch):
     asked = counted_questions(monkeypatch)
     bpy.context.scene.dvp.generator = "shots:none.safetensors"
-    settings().is_live = True
+    live.set_live(bpy.context, True)
     settled(monkeypatch)
     settled(monkeypatch)
     assert len(asked) == 1
@@ -323,7 +320,8 @@ def test_panel_draws_button_settings_and_state(rig):
     drawn = []
     draw(DVP_PT_preview, RecordingLayout(drawn), bpy.context)
     assert ("operator", "dvp.preview") in drawn
-    assert {("prop", name) for name in ("generator", "consent", "is_live", "is_shown", "wipe")} <= set(drawn)
+    assert {("prop", name) for name in ("generator", "consent", "is_shown", "wipe")} <= set(drawn)
+    assert ("operator", "dvp.live_preview") in drawn
     preview_now(bpy.context)
     drawn.clear()
     draw(DVP_PT_preview, RecordingLayout(drawn), bpy.context)
