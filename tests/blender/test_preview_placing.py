@@ -1,10 +1,17 @@
 """Where the preview is drawn: arithmetic against the camera's own projection."""
 
+from types import SimpleNamespace
+
+import bpy
 import numpy as np
 import pytest
+from bpy_extras.view3d_utils import location_3d_to_region_2d
 
+from blender_addon.preview.overlay import preview_rectangle
 from blender_addon.preview.placing import Rectangle, crop_rectangle, plate_rectangle, wiped
+from blender_addon.rig.importing import import_take
 from dvp_core.data.camera import Crop
+from dvp_core.maths.frames import BLENDER_WORLD_FROM_OPENGL_CAMERA, OPENGL_CAMERA_FROM_CAMERA
 
 
 def test_plate_fills_a_frame_of_its_own_shape():
@@ -46,3 +53,41 @@ def test_wipe_cuts_picture_and_place_alike(wipe):
 def test_wiped_away_preview_is_not_drawn():
     assert wiped(Rectangle(0, 0, 1, 1), 0.0) is None
     assert wiped(Rectangle(0, 0, 1, 1), -1.0) is None
+
+
+@pytest.mark.parametrize("size_px", [(320, 180), (400, 400), (900, 300)])
+def test_square_lies_where_the_cameras_own_projection_puts_its_pixels(context, take_file, size_px):
+    """A point of the plate's pixels, seen through Blender's camera, falls on its place in the square of the crop."""
+    path, take = take_file
+    imported = import_take(path, context=context)
+    scene = context.scene
+    scene.render.resolution_x, scene.render.resolution_y = size_px
+    camera = imported.rig.dvp_rig.camera
+    context.view_layer.update()
+    projection = camera.calc_matrix_camera(context.evaluated_depsgraph_get(), x=size_px[0], y=size_px[1])
+    view = SimpleNamespace(view_perspective="CAMERA", perspective_matrix=projection @ camera.matrix_world.inverted())
+    region = SimpleNamespace(width=size_px[0], height=size_px[1])
+    looking = SimpleNamespace(
+        scene=scene, region=region, region_data=view, space_data=SimpleNamespace(use_local_camera=False)
+    )
+    shown = SimpleNamespace(crop=take.crop, plate_px=(320, 180), pixel_aspect=1.0)
+    square = preview_rectangle(looking, shown)
+    assert square is not None
+    for u, v in ((100.0, 40.0), (180.0, 120.0), (230.0, 31.0)):
+        ray = np.array([(u - 163.3) / 401.7, (v - 88.9) / 401.7, 1.0])
+        world = BLENDER_WORLD_FROM_OPENGL_CAMERA @ OPENGL_CAMERA_FROM_CAMERA @ ray
+        seen = location_3d_to_region_2d(region, view, world.tolist())
+        right, down = (u - take.crop.x_px) / take.crop.size_px, (v - take.crop.y_px) / take.crop.size_px
+        expected = (square.left + right * square.width, square.top - down * square.height)
+        assert tuple(seen) == pytest.approx(expected, abs=0.02)
+
+
+def test_other_views_show_no_preview(context, take_file):
+    import_take(take_file[0], context=context)
+    shown = SimpleNamespace(crop=Crop(0, 0, 10, 10), plate_px=(320, 180), pixel_aspect=1.0)
+    free = SimpleNamespace(scene=context.scene, region_data=SimpleNamespace(view_perspective="PERSP"))
+    assert preview_rectangle(free, shown) is None
+    local = SimpleNamespace(use_local_camera=True, camera=bpy.data.objects.new("Other", bpy.data.cameras.new("Other")))
+    through = SimpleNamespace(view_perspective="CAMERA")
+    other = SimpleNamespace(scene=context.scene, region_data=through, space_data=local)
+    assert preview_rectangle(other, shown) is None
