@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import stat
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +23,11 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.cluster_token import require_private_token
 from farm.errors import UnavailableError
 from farm.failures import failure_of
 from farm.file_lock import try_lock
+from farm.painters import Painters
 from farm.tasks import (
     AttemptEnded,
     Event,
@@ -136,10 +136,8 @@ class OnRay:
     _news: list[Event] = field(default_factory=list)
     _named_count: int = 0
     _stillbirth_count: int = 0
-    _painters: dict[str, str] = field(default_factory=dict)
-    _painting: list[str] = field(default_factory=list)
-    _unwell: list[tuple[str, str]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _painters: Painters = field(default_factory=Painters)
+    _unwell: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.needs.gpu_share > 0 and ray.cluster_resources().get("GPU", 0) == 0:
@@ -180,7 +178,7 @@ class OnRay:
     def poll(self, *, timeout_s: float) -> list[Event]:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
         while self._unwell:
-            self.kill(self._unwell[0][0], reason=self._unwell.pop(0)[1])
+            self.kill(self._unwell.pop(), reason="it did not end a preview")
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -244,31 +242,23 @@ class OnRay:
 
     def preview(self, order: PreviewOrder) -> PreviewResult | None:
         """Paint a preview on the worker that has painted its generator before, else on one that is free."""
-        worker, actor = self._painter_of(order)
+        actors = dict(list(self._actors.items()))  # `poll` changes them in another thread
+        if not actors:
+            raise UnavailableError("the farm is stopping", where="preview")
+        is_busy = {name: actor.order is not None for name, actor in actors.items()}
+        with self._painters.of(order.request.generator, is_busy) as worker:
+            result = self._painted(worker, actors[worker], order)
+        return None if result is None else replace(result, worker=worker)
+
+    def _painted(self, worker: str, actor: _Actor, order: PreviewOrder) -> PreviewResult | None:
+        call = actor.handle.preview.options(concurrency_group="preview").remote(order)
         try:
-            call = actor.handle.preview.options(concurrency_group="preview").remote(order)
-            result: PreviewResult | None = ray.get(call, timeout=_PREVIEW_DEADLINE_S)
+            return ray.get(call, timeout=_PREVIEW_DEADLINE_S)
         except RayTaskError as error:
             raise _preview_error(error) from error
         except (RayActorError, GetTimeoutError) as error:
-            self._unwell.append((worker, "it did not end a preview"))
+            self._unwell.append(worker)
             raise UnavailableError("the worker died or was silent for too long", where="preview") from error
-        finally:
-            with self._lock:
-                self._painting.remove(worker)
-        return None if result is None else replace(result, worker=worker)
-
-    def _painter_of(self, order: PreviewOrder) -> tuple[str, _Actor]:
-        with self._lock:
-            actors = dict(list(self._actors.items()))
-            if not actors:
-                raise UnavailableError("the farm is stopping", where="preview")
-            worker = self._painters.get(order.request.generator, "")
-            if worker not in actors:
-                worker = min(actors, key=lambda name: (actors[name].order is not None, self._painting.count(name)))
-            self._painters[order.request.generator] = worker
-            self._painting.append(worker)
-            return worker, actors[worker]
 
     def kill(self, worker: str, *, reason: str) -> None:
         """End a worker's process now and start another."""
@@ -349,7 +339,7 @@ def joined_cluster(address: str) -> Iterator[None]:
     Raises:
         DataError: Token authentication is off, the token's file can be read by others, or nobody answers.
     """
-    _require_private_token()
+    require_private_token()
     try:
         _initialise(address=address)
     except (ConnectionError, RayError, ValueError) as error:
@@ -382,23 +372,6 @@ def _started_processes() -> list[subprocess.Popen[bytes]]:
 
     node: Any = worker._global_node
     return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
-
-
-def _require_private_token() -> None:
-    """Refuse a cluster that anybody may command: Ray starts without authentication where nobody asked for it."""
-    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
-        raise DataError(
-            "the environment does not ask for token authentication, so the cluster may be open to all",
-            where="RAY_AUTH_MODE",
-            remedy="start Ray and the farm head with RAY_AUTH_MODE=token and one token file",
-        )
-    if os.environ.get("RAY_AUTH_TOKEN"):
-        return
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    if not path.is_file():
-        raise DataError("the cluster's token is missing", where=path, remedy="copy it from the cluster's head")
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise DataError("the cluster's token can be read by other users", where=path, remedy=f"chmod 600 {path}")
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from farm.backends.on_this_machine import OnThisMachine
 from farm.client import FarmClient, FarmError
 from farm.errors import ConflictError, UnavailableError
 from farm.ledger import Ledger
+from farm.painters import Painters
 from farm.previews import PreviewLane
 from farm.scheduler import Scheduler
 from farm.tasks import PreviewOrder, PreviewResult
@@ -189,6 +190,18 @@ def test_a_failed_preview_gives_its_turn_back():
         turns.paint(order(1), fail)
     with turns.frame():
         pass
+
+
+def test_a_generator_stays_with_its_worker_and_others_go_where_it_is_quiet():
+    painters = Painters()
+    with painters.of("a", {"one": True, "two": False}) as first:
+        assert first == "two"
+        with painters.of("b", {"two": False, "three": False}) as second:
+            assert second == "three"
+    with painters.of("a", {"one": False, "two": True}) as again:
+        assert again == "two"
+    with painters.of("a", {"one": True}) as left:
+        assert left == "one"
 
 
 def test_a_superseded_request_is_told_so(painted):
