@@ -22,7 +22,7 @@ from farm.client import FarmClient, FarmError
 
 from ..farm_jobs import farm_client, preview_paths
 from .picture import PreviewAnswer, ShownPreview, show_answer
-from .staleness import mark_changes
+from .staleness import edit_count, mark_changes
 from .window import PackedFrames, PosedWindow, read_window
 
 _LOOK_EVERY_S = 0.05
@@ -38,6 +38,7 @@ class PreviewAsker:
     Attributes:
         client: The farm.
         window: The poses.
+        edit_count: How often keys had been edited when they were read.
         generator: As `root:relative`.
         consent: As `root:relative`, where the scene names a record.
         answers: Gets one item: the answer, what went wrong, or None where a newer question took its place.
@@ -45,6 +46,7 @@ class PreviewAsker:
 
     client: FarmClient
     window: PosedWindow
+    edit_count: int
     generator: str
     consent: str | None
     answers: queue.Queue[PreviewAnswer | DataError | None] = field(default_factory=queue.Queue)
@@ -67,7 +69,7 @@ class PreviewAsker:
                 return None
             raise DataError(str(error), where="farm", remedy=_remedy(error)) from error
         own = {"draw": drawn_s - started_s, "whole": time.monotonic() - started_s}
-        return PreviewAnswer(self.window, self.generator, painted.png, painted.seconds | own)
+        return PreviewAnswer(self.window, self.edit_count, self.generator, painted.png, painted.seconds | own)
 
     def start(self) -> threading.Thread:
         """Answer in a thread of its own."""
@@ -93,7 +95,7 @@ def make_asker(context: bpy.types.Context, window: PosedWindow | None = None) ->
         DataError: No rig, no generator, a file outside the shared folder, or no farm is known.
     """
     client, (generator, consent) = farm_client(context), preview_paths(context)
-    return PreviewAsker(client, window or read_window(context), generator, consent)
+    return PreviewAsker(client, window or read_window(context), edit_count(), generator, consent)
 
 
 def preview_now(context: bpy.types.Context) -> ShownPreview:
@@ -105,6 +107,7 @@ def preview_now(context: bpy.types.Context) -> ShownPreview:
     answer = make_asker(context).answer()
     if answer is None:
         raise DataError("a newer preview was asked for meanwhile", where="farm")
+    _settings(context).message = ""
     return show_answer(answer)
 
 
@@ -157,7 +160,8 @@ def stop_asking() -> None:
 
 def _take(asker: PreviewAsker) -> None:
     """Show what has come: a picture, or in words why there is none."""
-    answer = None if asker.answers.empty() else asker.answers.get_nowait()
+    failed = DataError("the preview's thread failed", remedy="See the console, and report what it says")
+    answer = failed if asker.answers.empty() else asker.answers.get_nowait()
     if isinstance(answer, DataError):
         _settings(bpy.context).message = str(answer)
     elif answer is not None and answer.window.scene_name in bpy.data.scenes:

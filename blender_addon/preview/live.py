@@ -6,6 +6,7 @@ One question is open at a time, and each change is asked for once, so a farm tha
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
-from .asking import ask_preview, is_asking, redraw
+from .asking import ask_preview, is_asking, redraw, stop_asking
 from .picture import forget_preview, shown_preview
-from .staleness import mark_changes
+from .staleness import edit_count, mark_changes
 from .window import is_reading, read_window
 
 STILL_S = 0.4
@@ -80,7 +81,7 @@ def _ask_where_changed(context: bpy.types.Context) -> None:
     """Ask, unless the whole window proves to be what the preview was painted from."""
     shown, window = shown_preview(), read_window(context)
     if shown is not None and shown.stamp == window.stamp:
-        shown.is_animation_edited = False
+        shown.edit_count = edit_count()
         mark_changes(context.scene, context.evaluated_depsgraph_get())
     if shown is None or shown.is_stale:
         ask_preview(context, window)
@@ -104,7 +105,8 @@ def hear_frame(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = N
 
 
 def _compare(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None, *, is_edit: bool) -> None:
-    if is_reading() or depsgraph is None:
+    is_render = threading.current_thread() is not threading.main_thread()  # it sets frames from a thread of its own
+    if is_render or is_reading() or depsgraph is None:
         return
     shown = shown_preview()
     if mark_changes(scene, depsgraph, is_edit=is_edit):
@@ -116,7 +118,8 @@ def _compare(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None, *, i
 
 @bpy.app.handlers.persistent
 def forget_on_load(*_: object) -> None:
-    """Show nothing of the file before."""
+    """Show nothing of the file before, and take no answer that was asked for it."""
+    stop_asking()
     forget_preview()
 
 

@@ -27,12 +27,14 @@ class PreviewAnswer:
 
     Attributes:
         window: What it was painted from.
+        edit_count: How often keys had been edited when the window was read.
         generator: What it was painted by, as `root:relative`.
         png: The labelled picture.
         seconds: Where the time went: "draw" here, "wait", "unpack", "paint" and "label" on the farm, "whole" in all.
     """
 
     window: PosedWindow
+    edit_count: int
     generator: str
     png: bytes
     seconds: dict[str, float]
@@ -48,12 +50,12 @@ class ShownPreview:
         generator: What it was painted by, as `root:relative`.
         stamp: Hash of its window.
         pose_stamp: Hash of the window's last frame, which is cheap to compare.
+        edit_count: How often keys had been edited when the window was read; any of them may lie in it.
         crop: Its square of the plate.
         plate_px: Width and height of the plate.
         pixel_aspect: Width of a pixel of the plate over its height.
         pixels: (R, R, 4) float32, sRGB-encoded, first row lowest.
         seconds: As in `PreviewAnswer`.
-        is_animation_edited: Whether keys were changed since, which may lie anywhere in the window.
         is_stale: Whether the scene shows something else by now.
     """
 
@@ -62,12 +64,12 @@ class ShownPreview:
     generator: str
     stamp: str
     pose_stamp: str
+    edit_count: int
     crop: Crop
     plate_px: tuple[int, int]
     pixel_aspect: float
     pixels: np.ndarray
     seconds: dict[str, float]
-    is_animation_edited: bool = False
     is_stale: bool = False
 
 
@@ -87,6 +89,7 @@ def show_answer(answer: PreviewAnswer) -> ShownPreview:
             generator=answer.generator,
             stamp=window.stamp,
             pose_stamp=window.frames[-1].stamp,
+            edit_count=answer.edit_count,
             crop=window.take.crop,
             plate_px=(clip.width_px, clip.height_px),
             pixel_aspect=float(clip.pixel_aspect),

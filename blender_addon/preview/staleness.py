@@ -7,6 +7,8 @@ of keys makes the preview stale until it is asked for again or is found to be th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
 
 from dvp_core.data.errors import DataError
@@ -26,14 +28,29 @@ def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, *, is_e
         depsgraph: Its evaluation.
         is_edit: Whether Blender tells of changes; of another frame it tells as if every action had been edited.
     """
+    if is_edit and any(isinstance(update.id, bpy.types.Action) for update in depsgraph.updates):
+        _edits.count += 1
     shown = shown_preview()
     if shown is None or shown.scene_name != scene.name:
         return False
     before = shown.is_stale
-    if is_edit and any(isinstance(update.id, bpy.types.Action) for update in depsgraph.updates):
-        shown.is_animation_edited = True
-    shown.is_stale = shown.is_animation_edited or not _is_same(shown, scene, depsgraph)
+    shown.is_stale = shown.edit_count != _edits.count or not _is_same(shown, scene, depsgraph)
     return shown.is_stale != before
+
+
+@dataclass
+class _Edits:
+    """How often keys were edited in this session."""
+
+    count: int = 0
+
+
+_edits = _Edits()
+
+
+def edit_count() -> int:
+    """Return how often keys were edited; a preview holds as long as that stays what it was when its window was read."""
+    return _edits.count
 
 
 def _is_same(shown: ShownPreview, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> bool:

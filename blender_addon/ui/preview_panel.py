@@ -10,7 +10,7 @@ import bpy
 from dvp_core.data.errors import DataError
 
 from ..landing import is_result
-from ..preview.asking import ask_preview, is_asking, preview_now, redraw
+from ..preview.asking import ask_preview, is_asking, preview_now, redraw, stop_asking
 from ..preview.live import set_live
 from ..preview.picture import ShownPreview, forget_preview, shown_preview
 from .reporting import reported
@@ -58,6 +58,7 @@ class DVP_OT_forget_preview(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
         del context
+        stop_asking()
         forget_preview()
         redraw()
         return {"FINISHED"}

@@ -207,6 +207,31 @@ def test_answer_for_a_pose_that_has_gone_is_shown_as_stale(rig):
     assert shown_preview().is_stale
 
 
+def test_keys_edited_while_the_farm_paints_make_its_answer_stale(rig):
+    look = ask_preview(bpy.context)
+    rig.animation_data.action.update_tag()
+    bpy.context.view_layer.update()
+    run(look)
+    assert shown_preview().is_stale
+
+
+def test_answer_asked_for_in_another_file_is_not_taken(rig):
+    look = ask_preview(bpy.context)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert look() is None
+    assert not is_asking()
+    assert shown_preview() is None
+
+
+def test_thread_that_fails_says_so(rig, monkeypatch):
+    asked = ask_preview(bpy.context)
+    asker = asking._askers[asked]
+    run(asked)
+    monkeypatch.setattr(asker, "answers", type(asker.answers)())
+    asking._take(asker)
+    assert "thread failed" in settings().message
+
+
 def settled(monkeypatch):
     """Let the moment of stillness pass and run the timer until it has no more to do."""
     monkeypatch.setattr(live, "STILL_S", 0.0)
