@@ -121,7 +121,7 @@ def result_of(scene: bpy.types.Scene) -> Any:
     Blender draws the pictures behind a camera in their order, the last on top, so that the plate needs no change.
     """
     pictures = (picture for camera in _cameras_of(scene) for picture in camera.data.background_images)
-    return next((picture for picture in pictures if is_result(picture)), None)
+    return next((picture for picture in pictures if _is_result(picture)), None)
 
 
 def frame_file(template: Path | str, frame: int) -> Path:
@@ -146,8 +146,7 @@ def _cameras_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [camera for camera in cameras if camera is not None and camera.type == "CAMERA"]
 
 
-def is_result(background: Any) -> bool:
-    """Say whether a camera's background shows frames that came back from the farm."""
+def _is_result(background: Any) -> bool:
     return background.image is not None and bool(background.image.get(_MARK))
 
 
@@ -194,7 +193,7 @@ def place_behind(take: Take) -> tuple[float, tuple[float, float]]:
 
 def _clear_behind(camera: bpy.types.Object) -> bool:
     pictures = camera.data.background_images
-    found = [background for background in pictures if is_result(background)]
+    found = [background for background in pictures if _is_result(background)]
     for background in found:
         image = background.image
         pictures.remove(background)

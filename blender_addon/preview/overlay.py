@@ -17,11 +17,9 @@ import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 
-from dvp_core.data.errors import DataError
 from dvp_core.maths.colour import srgb_decode
 
 from .. import compat
-from ..rig.reading import rig_of_scene
 from .picture import ShownPreview, shown_preview
 from .placing import Rectangle, Wiped, crop_rectangle, plate_rectangle, wiped
 
@@ -61,7 +59,7 @@ def _is_wanted(context: bpy.types.Context, shown: ShownPreview) -> bool:
 
 def preview_rectangle(context: bpy.types.Context, shown: ShownPreview) -> Rectangle | None:
     """Return where the preview's square lies in the view; None where the view looks not through the plate's camera."""
-    camera = _camera_looked_through(context)
+    camera = _camera_looked_through(context, shown)
     if camera is None:
         return None
     matrix = camera.matrix_world
@@ -82,14 +80,12 @@ def preview_rectangle(context: bpy.types.Context, shown: ShownPreview) -> Rectan
     return crop_rectangle(plate, shown.crop, width_px=width_px, height_px=height_px)
 
 
-def _camera_looked_through(context: bpy.types.Context) -> bpy.types.Object | None:
-    if context.region_data is None or context.region_data.view_perspective != "CAMERA":
+def _camera_looked_through(context: bpy.types.Context, shown: ShownPreview) -> bpy.types.Object | None:
+    """Return the camera of the preview's rig where the view looks through it."""
+    rig = context.scene.objects.get(shown.rig_name)
+    if rig is None or context.region_data is None or context.region_data.view_perspective != "CAMERA":
         return None
-    try:
-        camera = rig_of_scene(context.scene).dvp_rig.camera
-    except DataError:
-        return None
-    view = context.space_data
+    camera, view = rig.dvp_rig.camera, context.space_data
     seen = view.camera if view.use_local_camera else context.scene.camera
     return camera if camera is not None and camera == seen else None
 

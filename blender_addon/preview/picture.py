@@ -46,6 +46,7 @@ class ShownPreview:
 
     Attributes:
         scene_name: The scene it belongs to.
+        rig_name: The armature object whose face it shows.
         frame: Plate frame number.
         generator: What it was painted by, as `root:relative`.
         stamp: Hash of its window.
@@ -60,6 +61,7 @@ class ShownPreview:
     """
 
     scene_name: str
+    rig_name: str
     frame: int
     generator: str
     stamp: str
@@ -85,6 +87,7 @@ def show_answer(answer: PreviewAnswer) -> ShownPreview:
     _shown[:] = [
         ShownPreview(
             scene_name=window.scene_name,
+            rig_name=window.rig_name,
             frame=window.frames[-1].frame,
             generator=answer.generator,
             stamp=window.stamp,

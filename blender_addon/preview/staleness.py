@@ -15,7 +15,6 @@ from dvp_core.data.errors import DataError
 
 from ..farm_jobs import preview_paths
 from ..rig.memory import remembered_take
-from ..rig.reading import rig_of_scene
 from .picture import ShownPreview, shown_preview
 from .window import plate_frame_of, posed_frame
 
@@ -54,8 +53,10 @@ def edit_count() -> int:
 
 
 def _is_same(shown: ShownPreview, scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> bool:
+    rig = scene.objects.get(shown.rig_name)
+    if rig is None or not rig.dvp_rig.is_rig:
+        return False
     try:
-        rig = rig_of_scene(scene)
         if plate_frame_of(scene, rig) != shown.frame:
             return False
         posed = posed_frame(rig, remembered_take(rig), depsgraph, frame=shown.frame)

@@ -59,12 +59,14 @@ class PosedWindow:
 
     Attributes:
         scene_name: The scene it was read from.
+        rig_name: The armature object in it.
         take: The rig's take.
         face: The face that it poses.
         frames: Consecutive, oldest first; the last is the one that the scene shows.
     """
 
     scene_name: str
+    rig_name: str
     take: Take
     face: FaceModel
     frames: tuple[PosedFrame, ...]
@@ -116,7 +118,7 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
     shown = posed_frame(rig, take, context.evaluated_depsgraph_get(), frame=last)
     earlier = FrameRange.of(frame for frame in range(last - WINDOW_FRAMES + 1, last) if frame in take.frames)
     before = _frames_before(context, rig, take, earlier) if len(earlier) else ()
-    return PosedWindow(scene.name, take, face, (*before, shown))
+    return PosedWindow(scene.name, rig.name, take, face, (*before, shown))
 
 
 def plate_frame_of(scene: bpy.types.Scene, rig: bpy.types.Object) -> int:

@@ -9,7 +9,6 @@ import bpy
 
 from dvp_core.data.errors import DataError
 
-from ..landing import is_result
 from ..preview.asking import ask_preview, is_asking, preview_now, redraw, stop_asking
 from ..preview.live import set_live
 from ..preview.picture import ShownPreview, forget_preview, shown_preview
@@ -101,13 +100,6 @@ def _parts_of(shown: ShownPreview) -> str:
     return ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in parts)
 
 
-def _plate_of(rig: bpy.types.Object) -> Any:
-    """Return the camera background that shows the plate, or None."""
-    camera = rig.dvp_rig.camera
-    backgrounds = [] if camera is None or camera.type != "CAMERA" else camera.data.background_images
-    return next((item for item in backgrounds if item.image is not None and not is_result(item)), None)
-
-
 class DVP_PT_preview(RigPanel, bpy.types.Panel):
     """The generator's frame for the pose that is shown."""
 
@@ -117,25 +109,24 @@ class DVP_PT_preview(RigPanel, bpy.types.Panel):
 
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw the generator, the button, how the picture is shown, and what it is."""
+        del rig
         column, scene = self.layout.column(), bpy.context.scene
         for name in ("generator", "consent"):
             column.prop(scene.dvp, name)
         row = column.row(align=True)
         row.operator(DVP_OT_preview.bl_idname, icon="SHADING_RENDERED")
         row.operator(DVP_OT_forget_preview.bl_idname, text="", icon="X")
-        draw_showing(column, rig)
+        draw_showing(column)
         draw_state(column)
 
 
-def draw_showing(column: Any, rig: bpy.types.Object) -> None:
-    """Draw how a preview is asked for and shown; the plate may stand before the face, to be compared bare."""
+def draw_showing(column: Any) -> None:
+    """Draw how a preview is asked for and shown."""
     settings = bpy.context.window_manager.dvp_preview
     live_icon = "PAUSE" if settings.is_live else "PLAY"
     column.operator(DVP_OT_live_preview.bl_idname, icon=live_icon, depress=settings.is_live)
     for name in ("is_shown", "wipe"):
         column.prop(settings, name)
-    if (plate := _plate_of(rig)) is not None:
-        column.prop(plate, "display_depth", text="Plate")
 
 
 def draw_state(column: Any) -> None:

@@ -70,7 +70,7 @@ def test_square_lies_where_the_cameras_own_projection_puts_its_pixels(context, t
     looking = SimpleNamespace(
         scene=scene, region=region, region_data=view, space_data=SimpleNamespace(use_local_camera=False)
     )
-    shown = SimpleNamespace(crop=take.crop, plate_px=(320, 180), pixel_aspect=1.0)
+    shown = SimpleNamespace(rig_name=imported.rig.name, crop=take.crop, plate_px=(320, 180), pixel_aspect=1.0)
     square = preview_rectangle(looking, shown)
     assert square is not None
     for u, v in ((100.0, 40.0), (180.0, 120.0), (230.0, 31.0)):
@@ -83,8 +83,8 @@ def test_square_lies_where_the_cameras_own_projection_puts_its_pixels(context, t
 
 
 def test_other_views_show_no_preview(context, take_file):
-    import_take(take_file[0], context=context)
-    shown = SimpleNamespace(crop=Crop(0, 0, 10, 10), plate_px=(320, 180), pixel_aspect=1.0)
+    rig = import_take(take_file[0], context=context).rig
+    shown = SimpleNamespace(rig_name=rig.name, crop=Crop(0, 0, 10, 10), plate_px=(320, 180), pixel_aspect=1.0)
     free = SimpleNamespace(scene=context.scene, region_data=SimpleNamespace(view_perspective="PERSP"))
     assert preview_rectangle(free, shown) is None
     local = SimpleNamespace(use_local_camera=True, camera=bpy.data.objects.new("Other", bpy.data.cameras.new("Other")))
