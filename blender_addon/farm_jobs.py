@@ -259,6 +259,17 @@ def _asked(call: Any) -> JobState:
     )
 
 
+def preview_paths(context: bpy.types.Context) -> tuple[str, str | None]:
+    """Return generator and consent record as the farm names them; None where the scene names no record.
+
+    Raises:
+        DataError: No generator is named, or a file lies outside the folder that the farm shares.
+    """
+    settings, farm = context.scene.dvp, farm_settings(context)
+    consent = _rooted(settings.consent, "Consent", farm) if settings.consent.strip() else None
+    return _rooted(settings.generator, "Generator", farm), consent
+
+
 def path_errors(context: bpy.types.Context) -> list[DataError]:
     """Return what is wrong with the job's fields: empty ones, and files outside the folder that the farm shares."""
     farm = farm_settings(context)
