@@ -10,6 +10,8 @@ import bpy
 from . import ghost_drawing, ghost_properties, layer_properties, preferences, properties, submit_properties
 from .job_watcher import add_handler, remove_handler, stop_watching
 from .passes import engine
+from .preview import asking, live, overlay
+from .preview import properties as preview_properties
 from .ui import (
     control_panels,
     export_operators,
@@ -19,6 +21,7 @@ from .ui import (
     layer_panel,
     panels,
     plate_panel,
+    preview_panel,
     result_operators,
     smoothing_operators,
     submit_operators,
@@ -30,6 +33,7 @@ CLASSES = (
     *layer_properties.CLASSES,
     *ghost_properties.CLASSES,
     *submit_properties.CLASSES,
+    *preview_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
@@ -42,6 +46,7 @@ CLASSES = (
     *control_panels.CLASSES,
     *layer_panel.CLASSES,
     *ghost_panel.CLASSES,
+    *preview_panel.CLASSES,
     *submit_panel.CLASSES,
     *engine.CLASSES,
 )
@@ -57,12 +62,15 @@ def register() -> None:
     layer_properties.add_properties()
     ghost_properties.add_properties()
     submit_properties.add_properties()
+    preview_properties.add_properties()
     import_operators.add_menu()
     submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
     add_handler()
     ghost_drawing.add_handlers()
+    live.add_handlers()
+    overlay.add_overlay()
     atexit.register(_leave)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
 
@@ -71,6 +79,9 @@ def unregister() -> None:
     atexit.unregister(_leave)
     if not _registered:
         return
+    overlay.remove_overlay()
+    live.remove_handlers()
+    asking.stop_asking()
     remove_handler()
     ghost_drawing.remove_handlers()
     engine.remove_from_panels()
@@ -78,6 +89,7 @@ def unregister() -> None:
     import_operators.remove_menu()
     submit_panel.remove_menu()
     stop_watching()
+    preview_properties.remove_properties()
     submit_properties.remove_properties()
     ghost_properties.remove_properties()
     layer_properties.remove_properties()

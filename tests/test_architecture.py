@@ -65,7 +65,7 @@ ROOMS = {
     "farm/backends": ({"data", "pipeline", "farm"}, {"ray"}),
     "blender_addon": (
         {"data", "maths", "face", "edit", "raster", "passes", "farm.client", "blender_addon"},
-        {"bpy", "bpy_extras", "gpu", "gpu_extras", "mathutils", "numpy"},
+        {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "numpy"},
     ),
 }
 
