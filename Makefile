@@ -4,13 +4,17 @@
 DEVICE ?= cpu
 export DEVICE
 
-.PHONY: demo test lint install clean
+.PHONY: demo test test-blender lint install clean
 
 demo: install
 	.venv/bin/dvp demo
 
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadgroup
+
+# The tests that need Blender, on each version served; fetches about 370 MB for each the first time.
+test-blender: install
+	.venv/bin/python tools/blender_versions.py
 
 lint: install
 	.venv/bin/ruff check .
@@ -21,4 +25,4 @@ install:
 	tools/install.sh
 
 clean:
-	rm -rf .venv out build dist *.egg-info
+	rm -rf .venv .venv-blender out build dist *.egg-info

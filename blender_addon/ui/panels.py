@@ -30,8 +30,8 @@ class DVP_PT_take(bpy.types.Panel):
         layout = self.layout
         try:
             rig = rig_of_scene(context.scene)
-        except DataError as error:
-            layout.label(text=error.what[:1].upper() + error.what[1:], icon="INFO")
+        except DataError:
+            layout.label(text="No portrait rig yet", icon="INFO")
             layout.operator(import_operators.DVP_OT_import_take.bl_idname, icon="IMPORT")
             return
         settings = rig.dvp_rig
@@ -62,7 +62,7 @@ class DVP_PT_passes(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show where the passes go, and the button."""
-        draw_passes(self.layout, context)
+        draw_passes(as_fields(self.layout), context)
 
 
 class DVP_PT_farm(SidebarPanel, bpy.types.Panel):
@@ -74,7 +74,7 @@ class DVP_PT_farm(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show the job's fields, the button, and how far the job is."""
-        draw_submission(self.layout, context)
+        draw_submission(as_fields(self.layout), context)
 
 
 class DVP_PT_output(bpy.types.Panel):
@@ -89,13 +89,19 @@ class DVP_PT_output(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show passes and farm."""
-        layout = self.layout
-        layout.use_property_split = True
+        layout = as_fields(self.layout)
         if context.scene.render.engine == ENGINE:
             layout.prop(context.scene.dvp, "area")
         draw_passes(layout, context)
         layout.separator()
         draw_submission(layout, context, has_frames=False)
+
+
+def as_fields(layout: Any) -> Any:
+    """Return a layout whose labels stand before their fields, wide enough to be read."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False  # none of these can be animated
+    return layout
 
 
 def draw_smoothing(layout: Any, settings: Any) -> None:

@@ -20,15 +20,20 @@ class SidebarPanel:
 
 
 class RigPanel(SidebarPanel):
-    """One that shows something of the scene's rig, and nothing where there is none: the take's panel says so."""
+    """One that shows something of the scene's rig, and is not there without one: the take's panel says so."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig."""
+        try:
+            rig_of_scene(context.scene)
+        except DataError:
+            return False
+        return True
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the scene's rig."""
-        try:
-            rig = rig_of_scene(context.scene)
-        except DataError:
-            return
-        self.draw_rig(rig)
+        self.draw_rig(rig_of_scene(context.scene))
 
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw a rig."""
