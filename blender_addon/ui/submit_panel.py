@@ -55,7 +55,7 @@ def draw_fields(layout: Any, scene: bpy.types.Scene, letters: int, *, has_frames
         column.prop(scene.dvp_submit, name)
     column.operator(submit_operators.DVP_OT_check_submission.bl_idname, icon="CHECKMARK")
     if scene.dvp_submit.is_checked:
-        draw_problems(layout.column(), scene.dvp_submit, letters)
+        draw_problems(layout.column(align=True), scene.dvp_submit, letters)
 
 
 def draw_problems(column: Any, options: Any, letters: int) -> None:
@@ -66,6 +66,7 @@ def draw_problems(column: Any, options: Any, letters: int) -> None:
         draw_wrapped(column, problem.sentence, letters, icon="INFO" if problem.is_warning else "ERROR")
         draw_wrapped(column, problem.remedy, letters, icon="BLANK1")
     if any(problem.is_warning for problem in options.problems):
+        column.use_property_split = False
         column.prop(options, "is_warning_accepted")
 
 
@@ -104,6 +105,7 @@ def time_left(seconds: float) -> str:
 
 def draw_result(column: Any, scene: bpy.types.Scene) -> None:
     """Draw the buttons that bring the frames into the scene, and the slider between plate and result."""
+    column.use_property_split = False
     column.prop(scene.dvp_submit, "is_result_landed")
     row = column.row(align=True)
     row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")

@@ -11,6 +11,7 @@ import pytest
 from farm_shot import ready_shot
 from recording_layout import RecordingLayout, draw
 
+from blender_addon import registration
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import result_of
@@ -369,6 +370,16 @@ def test_panels_of_a_rig_are_there_with_one_alone(context, take_file):
     assert not any(panel.poll(context) for panel in of_rig)
     bpy.ops.dvp.import_take(filepath=str(take_file[0]))
     assert all(panel.poll(context) for panel in of_rig)
+
+
+def test_tooltips_end_without_a_full_stop_since_blender_adds_one(context):
+    described = [item for item in registration.CLASSES if issubclass(item, bpy.types.Operator)]
+    assert described
+    for item in described:
+        module, function = item.bl_idname.split(".")
+        description = getattr(getattr(bpy.ops, module), function).get_rna_type().description
+        assert description == item.__doc__.rstrip(".")
+        assert description
 
 
 def test_panel_of_an_empty_scene_offers_the_import(context):
