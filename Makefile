@@ -4,7 +4,7 @@
 DEVICE ?= cpu
 export DEVICE
 
-.PHONY: demo test test-blender lint install clean
+.PHONY: demo test test-blender window-tour lint install clean
 
 demo: install
 	.venv/bin/dvp demo
@@ -15,6 +15,12 @@ test: lint
 # The tests that need Blender, on each version served; fetches about 370 MB for each the first time.
 test-blender: install
 	.venv/bin/python tools/blender_versions.py
+
+# Clicks through docs/animators.md in a real window and takes its pictures anew. Needs what `make demo` leaves, and
+#     apt-get install --no-install-recommends blender xvfb xdotool imagemagick python3-numpy python3-requests
+# with Debian 12's Blender 3.4.
+window-tour: install
+	.venv/bin/python -m tools.window_tour --pictures docs/pictures
 
 lint: install
 	.venv/bin/ruff check .

@@ -28,7 +28,7 @@ class DVP_UL_layers(bpy.types.UIList):
     ) -> None:
         """Draw one line."""
         del context, data, icon, active_data, active_property
-        row = layout.split(factor=0.78, align=True)
+        row = layout.split(factor=0.74, align=True)
         row.label(text=item.name, icon="ERROR" if item.problem else "NLA")
         row.prop(item, "strength", text="")
 
