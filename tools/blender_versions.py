@@ -83,7 +83,7 @@ def run_tests(version: str) -> Outcome:
 
 def main() -> int:
     """Run every version asked for, print a table, and return 1 where something failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument(
         "versions", nargs="*", default=VERSIONS, help="versions of bpy; those served where none is named"
     )

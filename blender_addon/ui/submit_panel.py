@@ -61,7 +61,7 @@ def draw_fields(layout: Any, scene: bpy.types.Scene, letters: int, *, has_frames
 def draw_problems(column: Any, options: Any, letters: int) -> None:
     """Draw what the last check found, each with its remedy, and the tick that accepts warnings."""
     if not options.problems:
-        column.label(text="The last check found nothing", icon="CHECKMARK")
+        column.label(text="Nothing found", icon="CHECKMARK")
     for problem in options.problems:
         draw_wrapped(column, problem.sentence, letters, icon="INFO" if problem.is_warning else "ERROR")
         draw_wrapped(column, problem.remedy, letters, icon="BLANK1")

@@ -6,6 +6,7 @@ import argparse
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,33 +23,31 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, default=Path("out/window_tour/pictures"))
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Blender and the farm end, too
-    work = options.work.resolve()
-    folder = work / "shot"
     try:
-        make_shot(options.demo, folder)
-        with farm_head(work, folder) as farm, opened_window(work, farm) as window:
-            tour = Tour(window, folder, work / "pictures")
-            try:
-                _run(tour)
-            except TourError:
-                window.picture(work / "failed.png")
-                raise
+        # Elsewhere, because the folder's path is seen in the pictures.
+        with tempfile.TemporaryDirectory(prefix="shot_010_") as folder:
+            _run(options.demo, Path(folder), options.work.resolve(), options.pictures)
     except TourError as error:
         print(f"The tour ended: {error}", file=sys.stderr)
         return 1
-    options.pictures.mkdir(parents=True, exist_ok=True)
-    for picture in sorted(tour.pictures.glob("*.png")):
-        if picture.parent.resolve() != options.pictures.resolve():
-            shutil.copy(picture, options.pictures / picture.name)
     return 0
 
 
-def _run(tour: Tour) -> None:
-    for step in steps():
-        started = time.monotonic()
-        print(f"{step.__name__.replace('_', ' ')} ...", end=" ", flush=True)
-        step(tour)
-        print(f"{time.monotonic() - started:.0f} s", flush=True)
+def _run(demo: Path, folder: Path, work: Path, pictures: Path) -> None:
+    make_shot(demo, folder)
+    with farm_head(work, folder) as farm, opened_window(work, farm) as window:
+        tour = Tour(window, folder, pictures)
+        try:
+            for step in steps():
+                started = time.monotonic()
+                print(f"{step.__name__.replace('_', ' ')} ...", end=" ", flush=True)
+                step(tour)
+                print(f"{time.monotonic() - started:.0f} s", flush=True)
+        except TourError:
+            window.picture(work / "failed.png")
+            raise
+        finally:
+            shutil.copytree(folder, work / "shot", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dvp_core.data.take import read_take, write_take
 from farm.tokens import add_user
 from tools.window_tour.window import TourError, started, waited_for
 
-_LATER = 40  # frames after which the actor opens the mouth wide where the tour changes the face
+_LATER = 160  # frames after which the actor smiles where the tour changes the face
 
 
 def make_shot(demo: Path, folder: Path) -> None:
@@ -27,7 +27,7 @@ def make_shot(demo: Path, folder: Path) -> None:
 
     Args:
         demo: What `dvp demo` left.
-        folder: Made anew.
+        folder: Empty.
 
     Raises:
         TourError: The demo did not run.
@@ -35,8 +35,6 @@ def make_shot(demo: Path, folder: Path) -> None:
     work = demo / "work"
     if not (work / "generator.safetensors").is_file():
         raise TourError(f"{demo} holds no finished demo: run `make demo` first")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     take = read_take(work / "clip.take")
     write_take(folder / "actor.take", take)
     shutil.copy(actor_clip_path(), folder / take.clip.file_name)
