@@ -86,6 +86,7 @@ def draw_job(column: Any, scene: bpy.types.Scene, letters: int) -> None:
     row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
     row.operator(submit_operators.DVP_OT_pause_job.bl_idname, icon="PAUSE")
+    row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_resume_job.bl_idname, icon="PLAY")
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
     for line in options.log:
@@ -108,8 +109,8 @@ def draw_result(column: Any, scene: bpy.types.Scene) -> None:
     column.use_property_split = False
     column.prop(scene.dvp_submit, "is_result_landed")
     row = column.row(align=True)
-    row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
-    row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
+    row.operator(result_operators.DVP_OT_show_result.bl_idname, text="Show", icon="IMAGE_BACKGROUND")
+    row.operator(result_operators.DVP_OT_remove_result.bl_idname, text="Remove", icon="X")
     if (result := result_of(scene)) is not None:
         column.prop(result, "alpha", text="Result over Plate", slider=True)
 

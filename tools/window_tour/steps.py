@@ -11,7 +11,7 @@ from dvp_core.edit import REGIONS
 from dvp_core.trust import verify
 from tools.window_tour.window import TourError, Window, waited_for
 
-FIRST, KEYED, LAST = 95, 105, 130  # plate frames: where the change begins, is whole, and has ended
+FIRST, KEYED, LAST = 95, 105, 115  # plate frames: where the change begins, is whole, and has ended
 SENT = f"{FIRST}-{LAST}"
 _RENDER_SECONDS = 400.0
 _BACK = 25.0  # of Blender's numbers for the zoom through a camera, so that two heads fit into the window
@@ -142,6 +142,7 @@ def compare(tour: Tour) -> None:
     near = window.ask(zoom)
     while window.ask(zoom) > near - _BACK:
         window.scroll("VIEW_3D", "WINDOW", clicks=1)
+        time.sleep(0.5)
     tour.picture("compare")
     window.press("Home")
     window.use("dvp.compare_with_tracked(")
@@ -156,10 +157,7 @@ def save(tour: Tour) -> None:
     time.sleep(1)
     enter_folder(tour)
     left, top, width, height = window.ask("box('FILE_BROWSER', 'EXECUTE')")
-    window.click(left + width // 3, top + height // 2, times=2)
-    window.press("ctrl+a")
-    window.write("shot.blend")
-    window.press("Return")
+    window.paste((left + width // 3, top + height // 2), "shot.blend")
     window.click(left + width - 70, top + height // 2)
     tour.must("bpy.data.filepath.endswith('shot.blend')")
 
@@ -240,11 +238,12 @@ def choose_file(tour: Tour, *, row: int, picture: str, regions: Sequence[str] = 
     enter_folder(tour)
     left, top, _, _ = window.ask("box('FILE_BROWSER', 'WINDOW')")
     window.click(left + 100, top + 34 + 20 * row)
-    left, top, width, _ = window.ask("box('FILE_BROWSER', 'TOOL_PROPS')")
+    left, top, width, height = window.ask("box('FILE_BROWSER', 'TOOL_PROPS')")
     for count, region in enumerate(regions):
         held = "shift" if count else ""
         window.click(left + round(0.7 * width), top + 18 + 21 * REGIONS.index(region), held=held)
-    tour.picture(picture)
+    sidebar = window.ask("box('FILE_BROWSER', 'TOOLS')")[2]
+    tour.picture(picture, box=(sidebar, 24, left + width, top + height + 44))
     left, top, width, height = window.ask("box('FILE_BROWSER', 'EXECUTE')")
     window.click(left + width - 70, top + height // 2)
     time.sleep(2)
@@ -271,10 +270,9 @@ def enter_folder(tour: Tour) -> None:
     """Write the shot's folder into the file browser's path."""
     window = tour.window
     left, top, width, height = window.ask("box('FILE_BROWSER', 'UI')")
-    window.click(left + width // 3, top + height // 2, times=2)
-    window.press("ctrl+a")
-    window.write(str(tour.folder))
-    window.press("Return")
+    window.paste((left + width // 3, top + height // 2), str(tour.folder))
+    shown = "area_of('FILE_BROWSER')[1].spaces.active.params.directory.decode().rstrip('/')"
+    tour.must(f"{shown} == {str(tour.folder)!r}")
     time.sleep(1)
 
 

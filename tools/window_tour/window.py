@@ -202,6 +202,7 @@ def opened_window(work: Path, farm: dict[str, str]) -> Iterator[Window]:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.settimeout(60)
         scripts = _installed_addon(work / "scripts")
+        shutil.rmtree(work / "config", ignore_errors=True)
         own = {"BLENDER_USER_SCRIPTS": str(scripts), "BLENDER_USER_CONFIG": str(work / "config")}
         own |= {"DVP_TOUR_PORT": str(listener.getsockname()[1])} | farm
         words = ["blender", "--factory-startup", "--window-geometry", "0", "0", *map(str, SIZE_PX)]
