@@ -45,7 +45,7 @@ class Tour:
 def steps() -> Iterator[Callable[[Tour], None]]:
     """Return the steps."""
     yield from (install, import_take, look, pose_a_control, set_a_slider, add_performer, compare, save, export)
-    yield from (fill_in_the_job, check, submit, land, blend_result_and_plate, movie)
+    yield from (fill_in_the_job, check, submit, land, see_the_result_alone, movie)
 
 
 def install(tour: Tour) -> None:
@@ -209,17 +209,25 @@ def land(tour: Tour) -> None:
     tour.must(f"{_FACTS}.job_state.startswith('completed')", seconds=_RENDER_SECONDS)
     tour.must("len(bpy.context.scene.camera.data.background_images) > 1")
     go_to(tour, KEYED)
-    tour.window.move(*tour.window.middle_of("VIEW_3D"))
-    tour.picture("landed")
 
 
-def blend_result_and_plate(tour: Tour) -> None:
-    """The result alone, the rig hidden as the overlays' and the object's eye do it."""
+def see_the_result_alone(tour: Tour) -> None:
+    """Face and rig hidden, each by a click and H, and shown again."""
     window = tour.window
     window.move(*window.middle_of("VIEW_3D"))
-    window.press("shift+alt+z")
-    window.picture(tour.pictures / "tour_result.png")
-    window.press("shift+alt+z")
+    window.press("ctrl+Tab")
+    tour.must("bpy.context.mode == 'OBJECT'")
+    x, y = window.ask("bone_on_screen('brow.inner')")
+    window.click(x, y - 70)  # the forehead
+    window.press("h")
+    tour.must("any(item.type == 'MESH' and item.hide_get() for item in bpy.context.scene.objects)")
+    window.click(*window.ask("bone_on_screen('mouth.corner.L')"))
+    window.press("h")
+    tour.must("any(item.type == 'ARMATURE' and item.hide_get() for item in bpy.context.scene.objects)")
+    tour.picture("landed")
+    window.move(*window.middle_of("VIEW_3D"))
+    window.press("alt+h")
+    tour.must("not any(item.hide_get() for item in bpy.context.scene.objects)")
 
 
 def movie(tour: Tour) -> None:
