@@ -71,10 +71,13 @@ def look(tour: Tour) -> None:
     """The plate's camera, and a frame of the shot."""
     window = tour.window
     is_through_camera = f"{_VIEW}.region_3d.view_perspective == 'CAMERA'"
-    while not window.ask(is_through_camera):
+    for _ in range(5):
+        if window.ask(is_through_camera):
+            break
         window.move(*window.middle_of("VIEW_3D"))
         window.press("KP_Insert")
         time.sleep(1)
+    tour.must(is_through_camera)
     window.press("Home")
     go_to(tour, KEYED)
     tour.picture("look")
@@ -232,8 +235,8 @@ def movie(tour: Tour) -> None:
     made = waited_for(
         lambda: next(iter(tour.folder.rglob("frames/*.mp4")), None), "the farm's movie", seconds=_RENDER_SECONDS
     )
-    if not verify(made).as_json():
-        raise TourError(f"{made} has no label")
+    if (verdict := verify(made)).code:
+        raise TourError(f"The label of {made}: {verdict.reason}")
 
 
 def choose_file(tour: Tour, *, row: int, picture: str, regions: Sequence[str] = ()) -> None:
