@@ -169,3 +169,23 @@ def draw_progress(layout: Any, owner: Any, property_name: str) -> None:
         return
     share = getattr(owner, property_name)
     layout.progress(factor=share, text=f"{share:.0%}")
+
+
+def builtin_shader(name: str) -> Any:
+    """Return one of Blender's own shaders; in 3.4 some names still begin with their dimension."""
+    import gpu  # only where something is drawn
+
+    try:
+        return gpu.shader.from_builtin(name)
+    except ValueError:
+        return gpu.shader.from_builtin(f"2D_{name}")
+
+
+def set_font_size(font: int, size_px: float) -> None:
+    """Set the size of letters; 3.4 wants a resolution too."""
+    import blf
+
+    try:
+        blf.size(font, size_px)
+    except TypeError:
+        blf.size(font, round(size_px), 72)

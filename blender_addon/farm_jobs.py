@@ -23,7 +23,7 @@ from dvp_core.data.job import Job, job_to_dict
 from farm.client import FarmClient, FarmError, connect
 
 from . import compat
-from .passes.exporting import frames_to_export
+from .passes.exporting import TRACKED_TAKE, frames_to_export
 from .preferences import FarmSettings, farm_settings
 
 _ROOTED = re.compile(r"([a-z][a-z0-9_-]+):([^/\\].*)", re.DOTALL)
@@ -115,6 +115,9 @@ def make_job(context: bpy.types.Context) -> Job:
     settings, options = scene.dvp, scene.dvp_submit
     frames = frames_to_export(scene, FrameRange.parse(settings.frames) if settings.frames.strip() else None)
     paths: dict[str, Any] = {field: _rooted(text, label, farm) for field, label, text in _path_texts(settings)}
+    tracked = local_path(context, settings.passes_folder)
+    if tracked is not None and (tracked / TRACKED_TAKE).is_file():
+        paths["unedited"] = f"{paths['passes'].rstrip('/')}/{TRACKED_TAKE}"
     name = settings.job_name.strip() or _default_name()
     return Job(
         id=_new_id(name),
@@ -254,6 +257,17 @@ def _asked(call: Any) -> JobState:
         frames_text=f"{done} of {total} frames" + (f", {failed} failed" if failed else ""),
         seconds_left=report.get("seconds_left"),
     )
+
+
+def preview_paths(context: bpy.types.Context) -> tuple[str, str | None]:
+    """Return generator and consent record as the farm names them; None where the scene names no record.
+
+    Raises:
+        DataError: No generator is named, or a file lies outside the folder that the farm shares.
+    """
+    settings, farm = context.scene.dvp, farm_settings(context)
+    consent = _rooted(settings.consent, "Consent", farm) if settings.consent.strip() else None
+    return _rooted(settings.generator, "Generator", farm), consent
 
 
 def path_errors(context: bpy.types.Context) -> list[DataError]:

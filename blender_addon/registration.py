@@ -10,6 +10,8 @@ import bpy
 from . import layer_properties, preferences, properties, submit_properties
 from .job_watcher import add_handler, remove_handler, stop_watching
 from .passes import engine
+from .preview import asking, live, overlay
+from .preview import properties as preview_properties
 from .ui import (
     control_panels,
     export_operators,
@@ -17,6 +19,7 @@ from .ui import (
     layer_operators,
     layer_panel,
     panels,
+    preview_panel,
     result_operators,
     smoothing_operators,
     submit_operators,
@@ -27,6 +30,7 @@ CLASSES = (
     *properties.CLASSES,
     *layer_properties.CLASSES,
     *submit_properties.CLASSES,
+    *preview_properties.CLASSES,
     *preferences.CLASSES,
     *import_operators.CLASSES,
     *smoothing_operators.CLASSES,
@@ -37,6 +41,7 @@ CLASSES = (
     *panels.CLASSES,
     *control_panels.CLASSES,
     *layer_panel.CLASSES,
+    *preview_panel.CLASSES,
     *submit_panel.CLASSES,
     *engine.CLASSES,
 )
@@ -52,11 +57,14 @@ def register() -> None:
     properties.add_properties()
     layer_properties.add_properties()
     submit_properties.add_properties()
+    preview_properties.add_properties()
     import_operators.add_menu()
     submit_panel.add_menu()
     layer_operators.add_menu()
     engine.add_to_panels()
     add_handler()
+    live.add_handlers()
+    overlay.add_overlay()
     atexit.register(unregister)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
 
 
@@ -71,12 +79,16 @@ def unregister() -> None:
     atexit.unregister(unregister)
     if not _registered:
         return
+    overlay.remove_overlay()
+    live.remove_handlers()
+    asking.stop_asking()
     remove_handler()
     engine.remove_from_panels()
     layer_operators.remove_menu()
     import_operators.remove_menu()
     submit_panel.remove_menu()
     stop_watching()
+    preview_properties.remove_properties()
     submit_properties.remove_properties()
     layer_properties.remove_properties()
     properties.remove_properties()

@@ -7,18 +7,19 @@ Nothing of Blender is imported or changed here; `submit_facts` gathers the facts
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dvp_core.data.coverage import Coverage, Excess, excesses, parameter_names
+from dvp_core.data.coverage import GUESSED, Coverage, Excess, excesses, parameter_names, unseen
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.generator_header import SUFFIX, GeneratorHeader, read_generator_header
 from dvp_core.data.passes import WINDOW_FRAMES
 from dvp_core.data.take import Take
+from dvp_core.edit.channels import parameter_regions
 from dvp_core.passes.exr_header import read_exr_header
 from dvp_core.passes.folder import PassFolder, pass_path
 
@@ -196,7 +197,7 @@ def _missing_file(label: str, path: Path | None, *, remedy: str) -> Iterator[Pro
 
 
 def unseen_poses(coverage: Coverage, take: Take, frames: FrameRange, values: np.ndarray) -> tuple[Problem, ...]:
-    """Return a warning for every control that goes where the generator has never seen it.
+    """Return a warning for every control that goes where the generator has never seen it, and for new combinations.
 
     Args:
         coverage: What the generator has seen.
@@ -204,13 +205,39 @@ def unseen_poses(coverage: Coverage, take: Take, frames: FrameRange, values: np.
         frames: F frames.
         values: (F, P) as `parameter_values` gives them.
     """
-    found = excesses(coverage, frames.numbers, parameter_names(take.expression_names), values)
+    names = parameter_names(take.expression_names)
+    found = excesses(coverage, frames.numbers, names, values)
     named = [_unseen(excess) for excess in found[:_MOST_POSES_NAMED]]
     if len(found) > len(named):
         others = FrameRange.of(frame for excess in found[_MOST_POSES_NAMED:] for frame in excess.frames)
         what = f"{len(found) - len(named)} further controls leave what was seen, at {_short(others)}"
         named.append(Problem("Poses", what, "Mend those named first, then check again", is_warning=True))
-    return tuple(named)
+    regions = parameter_regions(names)
+    told = {region for region, members in regions.items() if {excess.name for excess in found} & set(members)}
+    untold = {region: members for region, members in regions.items() if region not in told}
+    return (*named, *_new_combinations(coverage, frames, names, values, untold))
+
+
+def _new_combinations(
+    coverage: Coverage,
+    frames: FrameRange,
+    names: Sequence[str],
+    values: np.ndarray,
+    regions: Mapping[str, Sequence[str]],
+) -> Iterator[Problem]:
+    """Yield a warning for regions that are far from every pose seen, though each of their controls is in its range."""
+    if not len(coverage.poses):  # of an older version's generator
+        return
+    for region, distances in unseen(coverage, names, values, regions).items():
+        guessed = FrameRange.of(frames.numbers[index] for index in np.flatnonzero(distances > GUESSED))
+        if len(guessed):
+            yield Problem(
+                "Poses",
+                f"the generator has seen no such combination of the {region}'s controls as at {_short(guessed)} "
+                f"(worst at frame {frames.numbers[int(distances.argmax())]})",
+                "Come nearer to what was filmed, train with footage that shows it, or accept the warnings",
+                is_warning=True,
+            )
 
 
 def _unseen(excess: Excess) -> Problem:

@@ -1,6 +1,7 @@
 """The head's HTTP API over the ledger. It starts nothing, and every call but health and version needs a token.
 
-The token is looked at before a body is read, and the body's size before it is parsed.
+The token is looked at before a body is read, and the body's size before it is parsed. Previews are the one call that
+the ledger never hears of.
 """
 
 from __future__ import annotations
@@ -9,28 +10,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Body, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict
-from farm.errors import ConflictError, UnknownJobError
+from dvp_core.data.preview import REQUEST_LIMIT_BYTES
+from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
 from farm.reports import frame_list, job_list, job_report, log_lines
 from farm.states import JobAction
+from farm.tasks import PreviewResult
 from farm.tokens import User, read_users, user_of_token
 
 API_VERSION = 1
 _PACKAGE = "deep-video-portraits"
 BODY_LIMIT_BYTES = 1 << 20
 _PREFIX = f"/api/v{API_VERSION}"
+_PREVIEWS = f"{_PREFIX}/previews"
+_MOST_PREVIEWS = 8
 _OPEN_PATHS = {"/healthz", f"{_PREFIX}/version"}
 _LONGEST_TOKEN = 512
 _MOST_OPEN_JOBS_PER_USER = 1000
@@ -38,6 +44,20 @@ _MOST_OPEN_JOBS_PER_USER = 1000
 
 class _ForbiddenError(Exception):
     """The user is known and may not do this."""
+
+
+class PaintPreview(Protocol):
+    """From a request's bytes and its user to the painted preview; see `PreviewLane.paint`."""
+
+    def __call__(self, content: bytes, *, user: str) -> PreviewResult:
+        """Return the preview."""
+        ...
+
+
+def no_previews(content: bytes, *, user: str) -> PreviewResult:
+    """Refuse every preview, where there is no worker that could paint one."""
+    del content, user
+    raise UnavailableError("this head has no workers for it", where="preview")
 
 
 class ActionBody(BaseModel):
@@ -56,11 +76,13 @@ class Site:
         ledger: The open ledger.
         token_file: Read anew for each call, so that a revoked token ends at once.
         preflight: Refuses a job that cannot succeed, before it is taken in.
+        preview: Paints previews.
     """
 
     ledger: Ledger
     token_file: Path
     preflight: Callable[[Job], None]
+    preview: PaintPreview = no_previews
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -70,6 +92,7 @@ def make_app(site: Site) -> ASGIApp:
     _add_open_routes(app)
     _add_reading_routes(app, site)
     _add_writing_routes(app, site)
+    _add_preview_route(app, site)
     return KnownUsersOnly(LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES), token_file=site.token_file)
 
 
@@ -140,6 +163,23 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
         return job_report(site.ledger, job_id)
 
 
+def _add_preview_route(app: FastAPI, site: Site) -> None:
+    @app.post(_PREVIEWS)
+    async def preview(request: Request) -> Response:
+        """Paint the pose in the body and answer with the labelled picture; nothing of it is kept."""
+        user: User = request.scope["user"]
+        content = await request.body()
+        made = await run_in_threadpool(site.preview, content, user=user.name)
+        headers = {"Server-Timing": _server_timing(made), "Cache-Control": "no-store"}
+        return Response(made.png, media_type="image/png", headers=headers)
+
+
+def _server_timing(made: PreviewResult) -> str:
+    """Return where the time went, in milliseconds, as W3C's Server Timing has it."""
+    phases = {"wait": made.wait_s, "unpack": made.unpack_s, "paint": made.paint_s, "label": made.label_s}
+    return ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in phases.items())
+
+
 def _refuse_too_many(ledger: Ledger, user: User) -> None:
     query = "SELECT COUNT(*) AS number FROM jobs WHERE owner = ? AND state IN ('queued', 'active', 'paused')"
     if ledger.rows(query, user.name)[0]["number"] >= _MOST_OPEN_JOBS_PER_USER:
@@ -149,8 +189,7 @@ def _refuse_too_many(ledger: Ledger, user: User) -> None:
 def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(DataError)
     def refused(request: Request, error: DataError) -> JSONResponse:
-        status = 404 if isinstance(error, UnknownJobError) else 409 if isinstance(error, ConflictError) else 400
-        return JSONResponse({"error": str(error)}, status_code=status)
+        return JSONResponse({"error": str(error)}, status_code=_status_of(error))
 
     @app.exception_handler(_ForbiddenError)
     def forbidden(request: Request, error: _ForbiddenError) -> JSONResponse:
@@ -161,6 +200,11 @@ def _add_error_answers(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return JSONResponse({"error": f"{place}: {first['msg']}"[:1000]}, status_code=422)
+
+
+def _status_of(error: DataError) -> int:
+    statuses = {UnknownJobError: 404, ConflictError: 409, UnavailableError: 503}
+    return next((status for kind, status in statuses.items() if isinstance(error, kind)), 400)
 
 
 class KnownUsersOnly:
@@ -190,23 +234,39 @@ def _bearer_token(scope: Scope) -> str:
 
 
 class LimitedBodies:
-    """Answers 413 to a body above the limit, whether it says its length or not, before anything parses it."""
+    """Answers 413 to a body above the limit, whether it says its length or not, before anything parses it.
+
+    A preview's may be larger, so of these only a few are in memory at a time; further ones are answered with 503.
+    """
 
     def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
+        self._preview_count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its whole body, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] != _PREVIEWS:
+            await self._pass_on(scope, receive, send, limit_bytes=self._limit_bytes)
+        elif self._preview_count >= _MOST_PREVIEWS:
+            answer = JSONResponse({"error": f"{_MOST_PREVIEWS} previews are being painted already"}, status_code=503)
+            await answer(scope, receive, send)
+        else:
+            self._preview_count += 1
+            try:
+                await self._pass_on(scope, receive, send, limit_bytes=REQUEST_LIMIT_BYTES)
+            finally:
+                self._preview_count -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, *, limit_bytes: int) -> None:
         body = bytearray()
         while True:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > self._limit_bytes:
-                answer = JSONResponse({"error": f"the body is larger than {self._limit_bytes} bytes"}, status_code=413)
+            if len(body) > limit_bytes:
+                answer = JSONResponse({"error": f"the body is larger than {limit_bytes} bytes"}, status_code=413)
                 await answer(scope, receive, send)
                 return
             if message["type"] == "http.disconnect" or not message.get("more_body"):

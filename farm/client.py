@@ -6,13 +6,16 @@ HTTP is refused unless the head is on this machine or the caller insists.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,19 @@ class FarmError(Exception):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True)
+class PaintedPreview:
+    """A head's answer to a request for a preview.
+
+    Attributes:
+        png: The content of a PNG with its label inside.
+        seconds: Where the time went on the farm: "wait" for a worker's turn, "unpack", "paint", "label".
+    """
+
+    png: bytes
+    seconds: dict[str, float]
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
@@ -86,6 +102,22 @@ class FarmClient:
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
 
+    def preview(self, content: bytes, *, timeout_s: float = 120.0) -> PaintedPreview:
+        """Return the generator's frame of a window of passes (`dvp_core.data.preview.request_to_bytes`); it blocks.
+
+        Raises:
+            FarmError: Status 409 where a newer request came meanwhile, 503 where no worker could paint it now.
+        """
+        request = self._request("POST", "/previews", content, kind="application/zip")
+        try:
+            with self._answer(request, timeout_s=timeout_s) as answer:
+                png = answer.read(_ANSWER_LIMIT_BYTES)
+                return PaintedPreview(png, _server_timing(answer.headers.get("Server-Timing", "")))
+        except FarmError as error:
+            if error.status is None:
+                self._call("GET", "/jobs?limit=1")  # a refused token cuts a large body off; a small call hears why
+            raise
+
     def watch(self, job_id: str, *, interval_s: float = 1.0) -> Iterator[dict[str, Any]]:
         """Yield the job's report again and again; the last one is of the ended or paused job."""
         while True:
@@ -96,23 +128,32 @@ class FarmClient:
             time.sleep(interval_s)
 
     def _call(self, method: str, path: str, *, body: Any = None) -> Any:
-        self._refuse_open_wire()
         content = None if body is None else json.dumps(body).encode()
+        request = self._request(method, path, content, kind="application/json")
+        with self._answer(request, timeout_s=self.timeout_s) as answer:
+            return json.loads(answer.read(_ANSWER_LIMIT_BYTES))
+
+    def _request(self, method: str, path: str, content: bytes | None, *, kind: str) -> urllib.request.Request:
+        self._refuse_open_wire()
         request = urllib.request.Request(self.url.rstrip("/") + "/api/v1" + path, data=content, method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
-        request.add_header("Accept", "application/json")
         if content is not None:
-            request.add_header("Content-Type", "application/json")
+            request.add_header("Content-Type", kind)
+        return request
+
+    @contextmanager
+    def _answer(self, request: urllib.request.Request, *, timeout_s: float) -> Iterator[Any]:
+        """Give the head's answer for the length of the block, whose own trouble in reading it counts too."""
         try:
-            with self._opener().open(request, timeout=self.timeout_s) as answer:
-                return json.loads(answer.read(_ANSWER_LIMIT_BYTES))
+            with self._opener().open(request, timeout=timeout_s) as answer:
+                yield answer
         except urllib.error.HTTPError as error:
             with error:
                 raise FarmError(_reason(error), status=error.code) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
             raise FarmError(f"no farm head answers at {self.url} ({reason}); is `dvp farm head` running?") from error
-        except ValueError as error:
+        except (ValueError, http.client.HTTPException) as error:
             raise FarmError(f"{self.url} does not answer like a farm head ({error})") from error
 
     def _refuse_open_wire(self) -> None:
@@ -171,6 +212,12 @@ def _reason(error: urllib.error.HTTPError) -> str:
         return str(content["error"])
     except (ValueError, KeyError, TypeError, OSError):
         return f"the head answered {error.code} {error.reason}"
+
+
+def _server_timing(text: str) -> dict[str, float]:
+    """Return seconds by phase out of a header `wait;dur=1.5, paint;dur=20.0`, whose durations are milliseconds."""
+    found = re.findall(r"([a-z]+);dur=([0-9.]+)", text)
+    return {name: float(duration) / 1000 for name, duration in found}
 
 
 def _quoted(text: str) -> str:

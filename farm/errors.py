@@ -11,3 +11,7 @@ class UnknownJobError(DataError):
 
 class ConflictError(DataError):
     """What was asked for contradicts what is there already."""
+
+
+class UnavailableError(DataError):
+    """Nothing is wrong with what was asked for, but it cannot be had now."""

@@ -21,9 +21,11 @@ import uvicorn
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from farm.api import Site, make_app
+from farm.backends import Backend
 from farm.ledger import Ledger
 from farm.local import BackendName, opened_backend
 from farm.preflight import check_job
+from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
@@ -90,7 +92,6 @@ def run_head(
         url = f"http://{options.host}:{listener.getsockname()[1]}"
         token_file = options.state_folder / "tokens.json"
         _write_own_connection(options.state_folder, token_file, url)
-        site = Site(ledger, token_file, lambda job: preflight(job, options.roots))
         with (
             opened_backend(
                 options.backend,
@@ -99,12 +100,23 @@ def run_head(
                 address=options.address,
                 gpu_share=options.gpu_share,
             ) as backend,
-            _serving(site, listener),
+            _serving(_site(options, ledger, token_file, backend, preflight), listener),
             _stop_asked() as is_asked,
         ):
             scheduler = Scheduler(ledger, backend, options.roots, options.scheduling)
             on_ready(url)
             _run_scheduler(scheduler, is_asked)
+
+
+def _site(
+    options: HeadOptions,
+    ledger: Ledger,
+    token_file: Path,
+    backend: Backend,
+    preflight: Callable[[Job, Roots], None],
+) -> Site:
+    lane = PreviewLane(backend, options.roots)
+    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint)
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import Job
+from dvp_core.data.job import PATH_FIELDS, Job
 from dvp_core.pipeline.render_frames import missing_passes
 from farm.roots import Roots
 
 
 def check_job(job: Job, roots: Roots) -> None:
     """Raise `DataError` naming the first field that cannot work here: a path outside its root, a missing input."""
-    paths = {
-        field: _resolved(job, field, roots)
-        for field in ("passes", "generator", "plate", "output", "consent")
-        if getattr(job, field) is not None
-    }
+    paths = {field: _resolved(job, field, roots) for field in PATH_FIELDS if getattr(job, field) is not None}
     if paths["generator"].suffix != ".safetensors":
         raise DataError("is not a *.safetensors file; nothing else is loaded", where="job field 'generator'")
     for field in ("generator", "consent"):
@@ -24,6 +20,8 @@ def check_job(job: Job, roots: Roots) -> None:
             raise DataError(f"names no file ({getattr(job, field)})", where=f"job field '{field}'")
     if "plate" in paths and "#" not in paths["plate"].name and not paths["plate"].exists():
         raise DataError(f"names nothing ({job.plate})", where="job field 'plate'")
+    if "unedited" in paths and not paths["unedited"].exists():
+        raise DataError(f"names nothing ({job.unedited})", where="job field 'unedited'")
     if not paths["passes"].is_dir():
         raise DataError(f"names no folder ({job.passes})", where="job field 'passes'")
     if missing := missing_passes(paths["passes"], job.frame_range):

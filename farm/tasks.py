@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dvp_core.data.job import Job
+from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
 
@@ -70,6 +71,52 @@ class FileRecord:
 
 Record = FrameRecord | FileRecord
 TaskFunction = Callable[[WorkOrder], Iterator[Record]]
+
+
+@dataclass(frozen=True)
+class PreviewOrder:
+    """A preview to paint, outside every job.
+
+    Attributes:
+        user: Who asks.
+        number: Ascending over all orders of a head: of one user's for one generator only the newest counts.
+        request: Its passes stay packed until a worker has its turn.
+        roots: The folders that the request's paths name.
+    """
+
+    user: str
+    number: int
+    request: PreviewRequest
+    roots: Roots
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Whose previews of what replace one another."""
+        return self.user, self.request.generator
+
+
+@dataclass(frozen=True)
+class PreviewResult:
+    """A painted preview.
+
+    Attributes:
+        png: The labelled picture.
+        unpack_s: Seconds for reading the passes, and for loading the generator where it was not in memory.
+        paint_s: Seconds of the network.
+        label_s: Seconds of signing.
+        wait_s: Seconds until the worker had a turn.
+        worker: Who painted it.
+    """
+
+    png: bytes
+    unpack_s: float
+    paint_s: float
+    label_s: float
+    wait_s: float = 0.0
+    worker: str = ""
+
+
+PreviewFunction = Callable[[PreviewOrder], PreviewResult]
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,32 @@
 """The task function: runs one order in whatever process it is called, and yields a record for each thing it published.
 
-Both backends call `run_order` and nothing else, so the laptop and the farm cannot differ. It keeps the generators it
-has loaded, because loading one takes longer than a frame; everything else is opened again for each order.
+Both backends call `run_order`, and `paint_preview` for what is no job, and nothing else, so the laptop and the farm
+cannot differ. They keep the generators they have loaded, because loading one takes longer than a frame; everything else
+is opened again for each order.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
+from dvp_core.data.passes import PassFrame
+from dvp_core.data.preview import check_window, unpack_pass_frame
 from dvp_core.data.render_settings import RenderSettings
+from dvp_core.pipeline.preview import PreviewPainter, make_preview, open_preview
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
 from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
-from farm.tasks import FileRecord, Record, WorkOrder
+from farm.tasks import FileRecord, PreviewOrder, PreviewResult, Record, WorkOrder
 
 _KEPT_GENERATORS = 2
+_KEPT_PREVIEW_FRAMES = 24
+"""Of 512 x 512 pixels they take a quarter of a GB."""
 
 
 def run_order(order: WorkOrder) -> Iterator[Record]:
@@ -83,6 +90,36 @@ def _device() -> str:
     return "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
 
 
+def paint_preview(order: PreviewOrder) -> PreviewResult:
+    """Return the labelled picture of a preview's last frame.
+
+    Raises:
+        DataError: A generator, consent record or window of passes that cannot be used; each is named.
+    """
+    started_s = time.monotonic()
+    request, roots = order.request, order.roots
+    generator = roots.resolve(request.generator)
+    painter = _kept_painter(str(generator), *_stamp(generator))
+    window = tuple(_kept_frame(content) for content in request.frames)
+    check_window(window)
+    unpacked_s = time.monotonic()
+    consent = None if request.consent is None else roots.resolve(request.consent)
+    made = make_preview(painter, window, consent=consent)
+    return PreviewResult(made.png, unpacked_s - started_s, made.paint_s, made.label_s)
+
+
+@lru_cache(maxsize=_KEPT_GENERATORS)
+def _kept_painter(generator: str, size_bytes: int, changed_ns: int) -> PreviewPainter:
+    del size_bytes, changed_ns
+    return open_preview(generator, device=_device())
+
+
+@lru_cache(maxsize=_KEPT_PREVIEW_FRAMES)
+def _kept_frame(content: bytes) -> PassFrame:
+    """Unpack one frame; of a pose that is worked on, the ten before it come again and again."""
+    return unpack_pass_frame(content)
+
+
 def _make_manifest(order: WorkOrder) -> Iterator[Record]:
     folder = _folder(order)
     consent = None if order.job.consent is None else order.roots.resolve(order.job.consent)
@@ -105,6 +142,7 @@ def _make_movie(order: WorkOrder) -> Iterator[Record]:
         output=roots.resolve(job.output),
         passes=roots.resolve(job.passes),
         plate=None if job.plate is None else roots.resolve(job.plate),
+        unedited=None if job.unedited is None else roots.resolve(job.unedited),
         consent=None if job.consent is None else roots.resolve(job.consent),
     )
     yield _file_record(_folder(order), path)

@@ -20,12 +20,15 @@ import bpy
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
+from dvp_core.data.take import Take, write_take
 
 from .. import compat
 from ..rig.memory import remembered_take
 from ..rig.reading import rig_of_scene
 from .engine import ENGINE
 
+TRACKED_TAKE = "tracked.take"
+"""Name of the unedited take in a folder of exported passes."""
 _STAMPS = (
     "use_stamp_camera use_stamp_date use_stamp_filename use_stamp_frame use_stamp_frame_range use_stamp_hostname "
     "use_stamp_labels use_stamp_lens use_stamp_marker use_stamp_memory use_stamp_note use_stamp_render_time "
@@ -77,9 +80,12 @@ def frames_to_export(scene: bpy.types.Scene, frames: FrameRange | None) -> Frame
 
 
 def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRange) -> Iterator[Path]:
-    """Yield each frame's file when it is in place; closing the iterator restores the scene."""
+    """Yield each frame's file when it is in place; closing the iterator restores the scene.
+
+    Beside them lies `TRACKED_TAKE`, by which a composed movie knows what the animator left alone.
+    """
     folder = Path(bpy.path.abspath(str(output)))
-    resolution_px = remembered_take(rig_of_scene(scene)).crop.resolution_px
+    take = remembered_take(rig_of_scene(scene))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".passes.", suffix=".part", dir=folder))
@@ -88,11 +94,22 @@ def iterate_export(scene: bpy.types.Scene, output: Path | str, frames: FrameRang
             f"cannot be written: {error.strerror or error}", where=folder, remedy="Choose another folder"
         ) from error
     try:
-        with _export_settings(scene, resolution_px):
+        with _export_settings(scene, take.crop.resolution_px):
             for frame in frames:
-                yield _export_frame(scene, frame, temporary, folder)
+                exported = _export_frame(scene, frame, temporary, folder)
+                if frame == frames.first:
+                    _write_tracked_take(folder / TRACKED_TAKE, take)
+                yield exported
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_tracked_take(path: Path, take: Take) -> None:
+    """Write the take as the rig shows it unedited; one whose face may not be passed on would be of no use there."""
+    if take.face is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_take(path, take)
 
 
 def _export_frame(scene: bpy.types.Scene, frame: int, temporary: Path, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import bpy
 import numpy as np
 
-from dvp_core.data.camera import Crop
+from dvp_core.data.camera import Camera, Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.passes import PassFrame
@@ -75,12 +75,28 @@ def pass_frame_of_scene(
         frame: Plate frame number.
         crop: The square of the plate to draw.
     """
-    face = remembered_face(rig)
     pose = read_pose(rig, take, depsgraph)
-    pass_frame = render_pass_frame(
+    camera = pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera)
+    return draw_pass_frame(take, remembered_face(rig), pose, camera, frame=frame, crop=crop), pose.notes
+
+
+def draw_pass_frame(
+    take: Take, face: FaceModel, pose: ScenePose, camera: Camera, *, frame: int, crop: Crop
+) -> PassFrame:
+    """Return the passes of a pose that was read from a scene; Blender is not asked any more.
+
+    Args:
+        take: The rig's take.
+        face: The face that it poses.
+        pose: As `read_pose` gives it.
+        camera: The plate's camera as the scene has it.
+        frame: Plate frame number.
+        crop: The square of the plate to draw.
+    """
+    return render_pass_frame(
         face,
         vertices_of_pose(take, face, pose),
-        pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera),
+        camera,
         illumination_sh=pose.illumination_sh,
         reflectance=take.reflectance,
         frame=frame,
@@ -88,7 +104,6 @@ def pass_frame_of_scene(
         take_sha256=take.sha256,
         face_model_sha256=take.face_model_sha256,
     )
-    return pass_frame, pose.notes
 
 
 def vertices_of_pose(take: Take, face: FaceModel, pose: ScenePose) -> np.ndarray:

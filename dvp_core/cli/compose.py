@@ -7,7 +7,7 @@ from typing import Any
 
 from dvp_core.cli.arguments import Input, Output, consent_of
 from dvp_core.cli.progress import shown_progress
-from dvp_core.pipeline.movie import compose_movie
+from dvp_core.pipeline.composed_frames import compose_shot
 
 
 def compose(
@@ -17,26 +17,29 @@ def compose(
     passes: Path,
     clip: Path,
     unedited: Path | None = None,
+    face_model: Path | None = None,
     consent: Path | None = None,
 ) -> dict[str, Any]:
-    """Set rendered frames into the whole plate and make a labelled movie with the plate's sound.
+    """Set rendered frames into the whole plate: a labelled movie with the plate's sound, or a sequence.
 
     Args:
         frames: Folder of frame.####.png.
-        output: The movie: .mp4, .mov or .mkv.
+        output: The movie: .mp4, .mov or .mkv; or a sequence: `shot.####.png`, or `shot.####.exr` with its layers.
         passes: Folder of the passes the frames were rendered from.
         clip: The plate.
-        unedited: Folder of the passes before the edit; give it where the head was moved.
+        unedited: The take as it was tracked, or the folder of its passes: what the edit leaves alone stays the plate's.
+        face_model: The model that take was tracked with, where it carries no face.
         consent: Consent record to name in the label.
     """
     with shown_progress() as progress:
-        movie = compose_movie(
+        written = compose_shot(
             frames,
             passes,
             output,
             plate=clip,
             unedited=unedited,
+            face_model=face_model,
             consent=consent_of(consent),
             progress=progress,
         )
-    return {"movie": str(movie)}
+    return {"composed": str(written)}

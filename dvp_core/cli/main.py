@@ -32,6 +32,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "import-performance": ("import_performance", "import_recording", "Lay what another tool recorded over a take"),
     "export": ("export", "export", "Write a take for other tools"),
     "export-onnx": ("export_onnx", "export", "Write a generator for other programs"),
+    "coverage": ("coverage", "coverage", "Say how far a take leaves what a generator has seen"),
     "passes": ("passes", "passes", "Render a take's conditioning passes"),
     "train": ("train", "train", "Train the generator of one person"),
     "render": ("render", "render", "Turn passes into photoreal frames"),

@@ -21,6 +21,7 @@ def transfer(
     channels: str = "head,expression,gaze",
     strength: tuple[str, ...] = (),
     expression_map: Annotated[Path | None, tyro.conf.arg(name="map")] = None,
+    clamp_to: Path | None = None,
 ) -> dict[str, Any]:
     """Lay one take's performance over another's person, light and camera.
 
@@ -32,6 +33,7 @@ def transfer(
         channels: Which of head, expression and gaze, separated by commas.
         strength: By region, such as mouth=0.8 brows=0.5; 1 where not given.
         expression_map: For takes of different face models: what `dvp model map` wrote.
+        clamp_to: The target's generator, in whose seen ranges every parameter is held at last.
     """
     result = transfer_take(
         source,
@@ -41,6 +43,7 @@ def transfer(
         channels=[name.strip() for name in channels.split(",") if name.strip()],
         strength=dict(_pair(text) for text in strength),
         expression_map=expression_map,
+        clamp_to=clamp_to,
     )
     return {"take": str(output), "frame_count": result.frame_count}
 

@@ -26,11 +26,15 @@ class MatteOptions:
         margin: Width of the full replacement around the face, in head sizes.
         feather: Width of the soft border around that, in head sizes.
         border: Width of the soft border along the square's own edges, in parts of the square.
+        edit_margin: Width of the full replacement around what an edit moves while the head stands still, in head sizes.
+        edit_feather: Width of the soft border around that, in head sizes.
     """
 
     margin: float = 0.25
     feather: float = 0.2
     border: float = 0.06
+    edit_margin: float = 0.04
+    edit_feather: float = 0.08
 
 
 def head_matte(masks: Sequence[np.ndarray], options: MatteOptions) -> np.ndarray:
@@ -47,7 +51,7 @@ def head_matte(masks: Sequence[np.ndarray], options: MatteOptions) -> np.ndarray
     outside = np.where(face, 0, 1).astype(np.uint8)
     distance_px = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     feather_px = max(options.feather * head_size_px, 1.0)
-    return _smooth_step((distance_px - options.margin * head_size_px) / feather_px)
+    return smooth_step((distance_px - options.margin * head_size_px) / feather_px)
 
 
 def border_matte(crop: Crop, plate_shape: tuple[int, ...], options: MatteOptions) -> np.ndarray:
@@ -64,14 +68,14 @@ def border_matte(crop: Crop, plate_shape: tuple[int, ...], options: MatteOptions
     def ramp(is_inside_start: bool, is_inside_stop: bool) -> np.ndarray:
         start = from_start / width_px if is_inside_start else np.ones(resolution)
         stop = from_stop / width_px if is_inside_stop else np.ones(resolution)
-        return _smooth_step(1.0 - np.minimum(start, stop))
+        return smooth_step(1.0 - np.minimum(start, stop))
 
     across = ramp(crop.x_px > 0, crop.x_px + crop.size_px < width)
     down = ramp(crop.y_px > 0, crop.y_px + crop.size_px < height)
     return down[:, None] * across[None, :]
 
 
-def _smooth_step(part: np.ndarray) -> np.ndarray:
-    """Return 1 up to part 0, 0 from part 1 on, smooth between."""
+def smooth_step(part: np.ndarray) -> np.ndarray:
+    """Return (...) float32: 1 up to part 0, 0 from part 1 on, smooth between."""
     rest = np.clip(1.0 - part, 0.0, 1.0)
     return (rest * rest * (3.0 - 2.0 * rest)).astype(np.float32)

@@ -1,7 +1,9 @@
 """What a generator has seen, and how far other frames leave it.
 
 A network paints what it was shown. A head turned further than in any training frame, or a mouth opened wider, is
-painted by guesswork; the numbers here let that be said before hours of rendering.
+painted by guesswork; the numbers here let that be said before hours of rendering. Two measures: which parameters leave
+the range that was seen, and how far a region's parameters together are from the nearest pose that was seen, which tells
+of new combinations too.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ from dvp_core.maths.rotations import yaw_pitch_roll_rad
 _DEVIATIONS = 0.5
 _SMALL = {"_rad": 0.05, "_m": 0.02}
 _SMALL_WEIGHT = 0.05
+SEEN, GUESSED = 1.0, 2.0
+"""Distances from the seen poses up to which a network has seen the like, and from which on it guesses."""
+_USUAL = 90.0
+"""Percentile of the seen poses' distances to their nearest neighbour that counts as distance 1."""
+_SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Coverage:
         lowest: (P,) smallest value.
         highest: (P,) largest value.
         deviation: (P,) standard deviation.
+        poses: (K, P) of training frames that lie far apart; none in files of older versions.
     """
 
     names: tuple[str, ...]
@@ -40,6 +48,12 @@ class Coverage:
     lowest: np.ndarray
     highest: np.ndarray
     deviation: np.ndarray
+    poses: np.ndarray
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(P,) by what parameters are divided to be compared: their deviation, or what is too little to matter."""
+        return np.maximum(self.deviation, [_small(name) for name in self.names])
 
 
 @dataclass(frozen=True)
@@ -101,11 +115,58 @@ def coverage_from_dict(content: Any, *, where: str | Path) -> Coverage:
         names = tuple(str(name) for name in content["parameters"])
         measures = {name: np.array(content["value"][name], np.float64) for name in ("min", "max", "std")}
         frame_count = int(content["frame_count"])
+        poses = np.array(content.get("poses", []), np.float64).reshape(-1, len(names))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"has a damaged coverage ({error!r})", where=where) from error
-    if any(values.shape != (len(names),) or not np.isfinite(values).all() for values in measures.values()):
+    is_finite = all(np.isfinite(values).all() for values in (*measures.values(), poses))
+    if not is_finite or any(values.shape != (len(names),) for values in measures.values()):
         raise DataError(f"has a coverage without one finite number for each of {len(names)} parameters", where=where)
-    return Coverage(names, frame_count, measures["min"], measures["max"], measures["std"])
+    return Coverage(names, frame_count, measures["min"], measures["max"], measures["std"], poses)
+
+
+def unseen(
+    coverage: Coverage, names: Sequence[str], values: np.ndarray, regions: Mapping[str, Sequence[str]]
+) -> dict[str, np.ndarray]:
+    """Return for each region how far frames are from the nearest pose that was seen, (F,) each.
+
+    Distance 1 is how far the seen poses that are kept lie from each other there (nine in ten lie nearer): below it a
+    network has seen the like, above 2 it guesses. Parameters that the coverage does not know are passed over.
+
+    Args:
+        coverage: What the generator has seen.
+        names: P names of the values.
+        values: (F, P).
+        regions: Names of parameters by region.
+
+    Raises:
+        DataError: The generator's file holds no poses.
+    """
+    if len(coverage.poses) < 2:
+        raise DataError(
+            "does not hold the poses that it has seen", where="generator", remedy="Train it again with this version"
+        )
+    known = {name: number for number, name in enumerate(coverage.names)}
+    own = {name: number for number, name in enumerate(names)}
+    found = {}
+    for region, members in regions.items():
+        shared = [name for name in members if name in known and name in own]
+        if shared:
+            there = [known[name] for name in shared]
+            poses = coverage.poses[:, there] / coverage.scale[there]
+            frames = values[:, [own[name] for name in shared]] / coverage.scale[there]
+            found[region] = _distances(frames, poses).min(axis=1) / _usual_distance(poses)
+    return found
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the distances (N, M) of points (N, D) to others (M, D)."""
+    return np.linalg.norm(points[:, None] - others[None], axis=2)
+
+
+def _usual_distance(poses: np.ndarray) -> float:
+    apart = _distances(poses, poses)
+    np.fill_diagonal(apart, np.inf)
+    return max(float(np.percentile(apart.min(axis=1), _USUAL)), _SMALLEST)
 
 
 def excesses(coverage: Coverage, frames: Sequence[int], names: Sequence[str], values: np.ndarray) -> tuple[Excess, ...]:

@@ -7,6 +7,7 @@ No pickle anywhere: arrays are plain numpy `.npy` members of a zip.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -122,8 +123,15 @@ def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], *, header: 
     write_atomically(path, lambda temporary: _write_archive(temporary, arrays, header))
 
 
-def _write_archive(path: Path, arrays: Mapping[str, np.ndarray], header: Any) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+def arrays_to_bytes(arrays: Mapping[str, np.ndarray], *, header: Any = None) -> bytes:
+    """Return what `write_arrays` writes, for the wire."""
+    buffer = io.BytesIO()
+    _write_archive(buffer, arrays, header)
+    return buffer.getvalue()
+
+
+def _write_archive(target: Path | BinaryIO, arrays: Mapping[str, np.ndarray], header: Any) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         if header is not None:
             _add_member(archive, "header.json", canonical_json(header))
         for name in sorted(arrays):
@@ -155,27 +163,67 @@ def read_arrays(path: Path | str, *, limit_bytes: int = _ARCHIVE_LIMIT_BYTES) ->
     Raises:
         DataError: Not such an archive, damaged, too large, or holding Python objects.
     """
-    with _opened_archive(path, limit_bytes) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")]
-        return {name.removesuffix(".npy"): _read_member(archive, name, path) for name in names}
+    with opened_archive(path, limit_bytes=limit_bytes) as archive:
+        return _arrays_of(archive, path)
+
+
+def arrays_from_bytes(content: bytes, *, where: str, limit_bytes: int) -> tuple[dict[str, np.ndarray], Any]:
+    """Return arrays and header of what `arrays_to_bytes` gave.
+
+    Args:
+        content: From elsewhere, trusted in nothing.
+        where: What errors call it.
+        limit_bytes: The most it may hold once it is unpacked.
+
+    Raises:
+        DataError: As `read_arrays` and `read_header`.
+    """
+    with opened_archive(where, limit_bytes=limit_bytes, content=content) as archive:
+        return _arrays_of(archive, where), header_of(archive, where)
+
+
+def _arrays_of(archive: zipfile.ZipFile, where: Path | str) -> dict[str, np.ndarray]:
+    names = [name for name in archive.namelist() if name.endswith(".npy")]
+    return {name.removesuffix(".npy"): _read_member(archive, name, where) for name in names}
 
 
 def read_header(path: Path | str) -> Any:
     """Read `header.json` of an archive written by `write_arrays`."""
-    with _opened_archive(path, _ARCHIVE_LIMIT_BYTES) as archive:
-        if "header.json" not in archive.namelist():
-            raise DataError("has no header.json, so it is not a file of this kind", where=path)
-        if archive.getinfo("header.json").file_size > _JSON_LIMIT_BYTES:
-            raise DataError("its header.json is larger than 64 MiB", where=path)
-        return parse_json(archive.read("header.json"), where=f"{path}/header.json")
+    with opened_archive(path) as archive:
+        return header_of(archive, path)
+
+
+def header_of(archive: zipfile.ZipFile, where: Path | str) -> Any:
+    """Return the `header.json` of an opened archive.
+
+    Raises:
+        DataError: It has none, or no strict JSON of a sensible size.
+    """
+    if "header.json" not in archive.namelist():
+        raise DataError("has no header.json, so it is not a file of this kind", where=where)
+    if archive.getinfo("header.json").file_size > _JSON_LIMIT_BYTES:
+        raise DataError("its header.json is larger than 64 MiB", where=where)
+    return parse_json(archive.read("header.json"), where=f"{where}/header.json")
 
 
 @contextmanager
-def _opened_archive(path: Path | str, limit_bytes: int) -> Iterator[zipfile.ZipFile]:
+def opened_archive(
+    path: Path | str, *, limit_bytes: int = _ARCHIVE_LIMIT_BYTES, content: bytes | None = None
+) -> Iterator[zipfile.ZipFile]:
+    """Give a zip whose index was checked, for the length of the block.
+
+    Args:
+        path: The file, or what errors call it.
+        limit_bytes: The most it may hold once it is unpacked.
+        content: The zip itself, where it is no file.
+
+    Raises:
+        DataError: Missing, damaged, too large, or with two members of one name.
+    """
     damaged = "cannot be read as an archive of arrays ({})"
     remedy = "The file is damaged or of another kind; make it again or copy it anew"
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
             _check_index(archive, path, limit_bytes)
             yield archive
     except FileNotFoundError as error:

@@ -15,7 +15,8 @@ SCHEMA_VERSION = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ROOTED = re.compile(r"[A-Za-z0-9_-]{1,32}:[^\x00\\]{1,1024}")
 _LONGEST_NOTES = 10_000
-_PATH_FIELDS = ("passes", "generator", "plate", "output", "consent")
+PATH_FIELDS = ("passes", "generator", "plate", "unedited", "output", "consent")
+_OPTIONAL_PATHS = ("plate", "unedited", "consent")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Job:
         generator: The `*.safetensors` to run.
         output: Template of the frames with one run of `#`, such as "out:shot/frame.####.png".
         plate: The clip, for compositing and sound; None renders the bare crop.
+        unedited: The performance as tracked, a `*.take` that carries its face or a folder of passes: the movie then
+            keeps the plate wherever the edit changes nothing.
         consent: Consent record, recorded in everything that comes out.
         priority: 0 (last) to 100 (first).
         chunk_size: Frames a worker takes at once.
@@ -49,6 +52,7 @@ class Job:
     generator: str
     output: str
     plate: str | None = None
+    unedited: str | None = None
     consent: str | None = None
     priority: int = 50
     chunk_size: int = 16
@@ -89,9 +93,9 @@ def _check_texts(job: Job) -> None:
 
 
 def _check_paths(job: Job) -> None:
-    for name in _PATH_FIELDS:
+    for name in PATH_FIELDS:
         value = getattr(job, name)
-        if value is None and name in ("plate", "consent"):
+        if value is None and name in _OPTIONAL_PATHS:
             continue
         if not isinstance(value, str) or not _ROOTED.fullmatch(value) or not is_contained(value.split(":", 1)[1]):
             raise DataError(
@@ -106,7 +110,7 @@ def _check_paths(job: Job) -> None:
             remedy="Write for example frames/frame.####.png",
         )
     for name, digest in job.inputs_sha256.items():
-        if name not in _PATH_FIELDS or not re.fullmatch(r"[0-9a-f]{64}", str(digest)):
+        if name not in PATH_FIELDS or not re.fullmatch(r"[0-9a-f]{64}", str(digest)):
             raise DataError(f"'{name}' is no input with a SHA-256", where="job field 'inputs_sha256'")
 
 

@@ -7,6 +7,7 @@ from dvp_core.edit.apply import apply_edit
 from dvp_core.edit.channels import CHANNELS, REGIONS, region_of
 from dvp_core.edit.doubts import find_doubts
 from dvp_core.edit.neutral import Neutral, find_neutral, neutral_at
+from dvp_core.edit.seen import clamped_to_seen
 from dvp_core.edit.smoothing import DEFAULT_SMOOTHING, checked_smoothing, smooth
 from dvp_core.edit.transfer import transfer
 
@@ -17,6 +18,7 @@ __all__ = [
     "Neutral",
     "apply_edit",
     "checked_smoothing",
+    "clamped_to_seen",
     "find_doubts",
     "find_neutral",
     "neutral_at",

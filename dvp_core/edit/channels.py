@@ -40,6 +40,15 @@ def region_of(expression_name: str) -> str:
     return "other"
 
 
+def parameter_regions(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return names of parameters (`dvp_core.data.coverage.parameter_names`) by region, in the order of `REGIONS`."""
+    found: dict[str, list[str]] = {region: [] for region in REGIONS}
+    for name in names:
+        group, rest = name.split(".", 1)
+        found[region_of(rest) if group == "expression" else group].append(name)
+    return {region: tuple(members) for region, members in found.items() if members}
+
+
 def checked_channels(channels: Sequence[str]) -> frozenset[str]:
     """Return the channels as a set.
 

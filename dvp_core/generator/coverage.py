@@ -9,9 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
-from dvp_core.data.coverage import parameter_names, parameter_values
+from dvp_core.data.coverage import coverage_from_dict, parameter_names, parameter_values
 from dvp_core.data.take import Take
+from dvp_core.generator.initial_images import spread_out
+
+POSES = 64
+"""Training frames whose parameters are kept whole."""
+_DECIMALS = 4
 
 
 def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
@@ -21,7 +27,7 @@ def performance_vectors(take: Take) -> tuple[list[str], np.ndarray]:
 
 
 def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Return mean, std, min and max of every parameter and of its speed a second over the frames used.
+    """Return mean, std, min and max of every parameter and of its speed a second, and poses that lie far apart.
 
     Args:
         takes: The training takes, of the same parameters.
@@ -33,13 +39,22 @@ def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[st
         _, values = performance_vectors(take)
         used.append(values[own])
         speeds.append((values[own[1:]] - values[own[:-1]])[np.diff(own) == 1] * float(take.clip.fps))
-    steps = np.concatenate(speeds)
-    return {
+    steps, values = np.concatenate(speeds), np.concatenate(used)
+    content = {
         "parameters": names,
-        "frame_count": sum(map(len, indices)),
-        "value": _statistics(np.concatenate(used)),
+        "frame_count": len(values),
+        "value": _statistics(values),
         "speed_per_s": _statistics(steps if len(steps) else np.zeros((1, len(names)))),
     }
+    return content | {"poses": _spread_poses(values, coverage_from_dict(content, where="coverage").scale)}
+
+
+def _spread_poses(values: np.ndarray, scale: np.ndarray) -> list[list[float]]:
+    """Return rows of values (F, P) that lie far apart, the one nearest to all others first."""
+    points = torch.from_numpy(values / scale)
+    typical = int((points - points.median(dim=0).values).norm(dim=1).argmin())
+    chosen = spread_out(points, min(POSES, len(values)), first=typical)
+    return [[round(float(value), _DECIMALS) for value in values[row]] for row in chosen]
 
 
 def _statistics(values: np.ndarray) -> dict[str, list[float]]:

@@ -1,15 +1,18 @@
 """The colour image: reflectance times light, computed at the vertices and blended over the pixels.
 
-No shadow, no gloss, no texture: it tells the generator how the face is lit and turned; what skin looks like it learns
-from the clip. Sums are written out instead of left to a matrix product, so that Blender's numpy gives the same bits.
+No shadow but the lips' upon the mouth, no gloss, no texture: it tells the generator how the face is lit and turned;
+what skin looks like it learns from the clip. Sums are written out instead of left to a matrix product, so that
+Blender's numpy gives the same bits.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from dvp_core.data.face_model import FaceModel
 from dvp_core.face.evaluation import vertex_normals
 from dvp_core.maths.spherical_harmonics import sh_basis
+from dvp_core.passes.mouth_light import mouth_light
 from dvp_core.passes.surface import VisibleSurface
 
 _LARGEST_HALF = 65504.0
@@ -17,8 +20,8 @@ _LARGEST_HALF = 65504.0
 
 def color_image(
     surface: VisibleSurface,
+    face: FaceModel,
     vertices_camera: np.ndarray,
-    triangles: np.ndarray,
     reflectance: np.ndarray,
     illumination_sh: np.ndarray,
 ) -> np.ndarray:
@@ -26,18 +29,19 @@ def color_image(
 
     Args:
         surface: What is seen.
+        face: The face that is posed.
         vertices_camera: (V, 3) in camera space, metres.
-        triangles: (T, 3) int32.
         reflectance: (V, 3) linear.
         illumination_sh: (9, 3) coefficients by colour, see `maths/spherical_harmonics.py`.
     """
     radiance = np.zeros(vertices_camera.shape)
     is_seen = np.zeros(len(vertices_camera), dtype=bool)
     is_seen[surface.corners] = True
-    first, second, third = triangles.T
-    around = triangles[is_seen[first] | is_seen[second] | is_seen[third]]
+    first, second, third = face.triangles.T
+    around = face.triangles[is_seen[first] | is_seen[second] | is_seen[third]]
     normals = vertex_normals(vertices_camera, around)[is_seen]
-    radiance[is_seen] = reflectance[is_seen] * light_of_normals(normals, illumination_sh)
+    light = light_of_normals(normals, illumination_sh) * mouth_light(face, vertices_camera)[is_seen, None]
+    radiance[is_seen] = reflectance[is_seen] * light
     # Rounded here, so that a picture straight from memory is the one that a file gives back.
     halves = np.clip(surface.blend(radiance), 0.0, _LARGEST_HALF).astype(np.float16)
     return surface.picture(halves)

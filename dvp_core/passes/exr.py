@@ -54,7 +54,7 @@ def write_pass_frame(path: Path | str, pass_frame: PassFrame) -> None:
         for name in PASS_CHANNELS
         for letter, picture in zip(PASS_CHANNELS[name], _planes(name, getattr(pass_frame, name)), strict=True)
     }
-    write_atomically(path, lambda temporary: _write(temporary, channels, header_attributes(pass_frame)))
+    write_atomically(path, lambda temporary: write_channels(temporary, channels, header_attributes(pass_frame)))
 
 
 def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
@@ -67,7 +67,12 @@ def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(layers[:, :, number]) for number in range(layers.shape[2])]
 
 
-def _write(path: Path, channels: dict[str, np.ndarray], attributes: dict[str, str]) -> None:
+def write_channels(path: Path, channels: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
+    """Write planes (H, W), halves or floats, under their names, with texts in the header; not atomically.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written.
+    """
     import OpenEXR
 
     header: dict[str, Any] = {

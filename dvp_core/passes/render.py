@@ -59,7 +59,7 @@ def render_pass_frame(
     surface = see_surface(vertices, face.triangles, crop.crop_camera(camera), backend=backend)
     return PassFrame(
         frame=frame,
-        color=color_image(surface, vertices, face.triangles, reflectance, illumination_sh),
+        color=color_image(surface, face, vertices, reflectance, illumination_sh),
         corr=correspondence_image(surface, face.correspondence),
         gaze=gaze_image(surface, face),
         mask=mask_image(surface),

@@ -139,6 +139,8 @@ def _run_entry(
         folder / "passes",
         folder / "result.mp4",
         plate=entry.clip,
+        unedited=take,
+        face_model=entry.face_model,
         consent=consent,
         progress=progress,
     )

@@ -15,8 +15,9 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
-from dvp_core.passes import PassFolder
+from dvp_core.passes import PassFolder, RenderedPasses
 from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.trust import Label, PublishedMovie, publish_movie
 from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image
@@ -48,6 +49,7 @@ def make_movie(
     frames: FrameRange,
     passes: Path | str | None = None,
     unedited: Path | str | None = None,
+    face_model: Path | str | None = None,
     plate: Path | str | None = None,
     fps: Fraction | None = None,
     consent: Path | str | None = None,
@@ -63,7 +65,9 @@ def make_movie(
         output: Final name: .mp4, .mov or .mkv.
         frames: Plate frames to show.
         passes: Folder of the passes the frames were generated from.
-        unedited: Folder of the passes before the edit, so that the place the face has left is replaced too.
+        unedited: The performance as tracked, a `*.take` or the folder of its passes: what the edit leaves alone stays
+            the plate's own.
+        face_model: The model that take was tracked with, where it carries no face of its own.
         plate: The clip, for its pictures, sound and rate.
         fps: Rate of the movie; the plate's where there is one.
         consent: Consent record to name in the label.
@@ -80,10 +84,10 @@ def make_movie(
         return publish_movie(
             output, _told(squares, _bare(squares), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
         )
-    _check_frames(frames, source)
+    check_frames(frames, source)
     pictures = _bare(squares)
     if passes is not None:
-        before = None if unedited is None else PassFolder(unedited)
+        before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
         pictures = _composed(squares, source, PassFolder(passes), before)
     is_continuous = frames == FrameRange.span(frames.first, frames.last)
     return publish_movie(
@@ -120,6 +124,7 @@ def compose_movie(
     *,
     plate: Path | str,
     unedited: Path | str | None = None,
+    face_model: Path | str | None = None,
     consent: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Path:
@@ -130,6 +135,7 @@ def compose_movie(
         frames=rendered_frames(frames_folder),
         passes=passes,
         unedited=unedited,
+        face_model=face_model,
         plate=plate,
         consent=consent,
         progress=progress,
@@ -137,7 +143,23 @@ def compose_movie(
     return movie.path
 
 
-def _check_frames(frames: FrameRange, source: FrameSource) -> None:
+def unedited_passes(path: Path | str, *, face_model: Path | str | None = None) -> PassSource:
+    """Return the passes of the tracked performance, drawn as they are asked for where the path is a take's.
+
+    Raises:
+        DataError: The take cannot be read, or its face is missing.
+    """
+    if Path(path).is_dir():
+        return PassFolder(path)
+    return RenderedPasses(load_take(path, face_model=face_model))
+
+
+def check_frames(frames: FrameRange, source: FrameSource) -> None:
+    """Refuse frames that a clip does not have.
+
+    Raises:
+        DataError: The first of them.
+    """
     outside = [frame for frame in frames if frame not in source.clip.frames]
     if outside:
         raise DataError(f"frame {outside[0]} lies outside the clip's {source.clip.frames}", where=source.clip.file_name)

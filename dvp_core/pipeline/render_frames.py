@@ -27,7 +27,7 @@ from dvp_core.data.render_settings import RenderSettings
 if TYPE_CHECKING:  # torch and the label's library are loaded by whoever renders, not by a farm head that only counts
     from dvp_core.generator import Generator
 
-RENDER_VERSION = 2
+RENDER_VERSION = 3
 """Raise it whenever equal inputs give other pixels: every frame gets another key then."""
 
 

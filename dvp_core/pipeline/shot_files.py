@@ -110,7 +110,13 @@ def _shrunk(image: np.ndarray) -> np.ndarray:
 
 
 def publish_shot_movie(
-    frames: Sequence[int], *, output: Path, passes: Path, plate: Path | None, consent: Path | None = None
+    frames: Sequence[int],
+    *,
+    output: Path,
+    passes: Path,
+    plate: Path | None,
+    unedited: Path | None = None,
+    consent: Path | None = None,
 ) -> Path:
     """Publish the shot's labelled movie and return its path: composed into the plate, or the bare squares without one.
 
@@ -119,11 +125,20 @@ def publish_shot_movie(
         output: Template of the frames, local.
         passes: The passes they were rendered from.
         plate: The clip that lends its pictures, sound and rate.
+        unedited: The performance as tracked, so that what the edit leaves alone stays the plate's.
         consent: Consent record, recorded in the label.
     """
     from dvp_core.pipeline.movie import make_movie
 
     path = output.parent / f"{output.parent.name}.mp4"
     composed_from = None if plate is None else passes
-    make_movie(output, path, frames=FrameRange.of(frames), passes=composed_from, plate=plate, consent=consent)
+    make_movie(
+        output,
+        path,
+        frames=FrameRange.of(frames),
+        passes=composed_from,
+        unedited=unedited,
+        plate=plate,
+        consent=consent,
+    )
     return path

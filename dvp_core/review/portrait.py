@@ -56,7 +56,7 @@ def _seen(take: Take, reflectance: np.ndarray, yaw_rad: float, size_px: int) -> 
     surface = see_surface(vertices, face.triangles, camera)
     light = ambient_light(_AMBIENT)
     light[2] = -_FROM_FRONT  # along -z: out of the picture, where the viewer is
-    linear = color_image(surface, vertices, face.triangles, reflectance, light)
+    linear = color_image(surface, face, vertices, reflectance, light)
     linear[~surface.is_covered] = _GROUND
     picture = np.rint(255 * np.clip(srgb_encode(linear), 0.0, 1.0)).astype(np.uint8)
     return cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA)

@@ -2,14 +2,14 @@
 
 A file appears under its final name whole, decoded once, labelled and on the disk, or not at all: it is written under
 a hidden temporary name in the same folder, checked, and renamed. Frames of a sequence carry their key alone, so that
-equal input gives equal bytes; one signed list of their hashes stands beside them. Pictures are 8 bit; float frames
-would be another branch of `publish_frame`, decided by the suffix.
+equal input gives equal bytes; one signed list of their hashes stands beside them. Pictures are PNG of 8 bit, layers
+OpenEXR of halves and floats.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +19,8 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file, write_atomically, write_bytes_atomically
+from dvp_core.passes.exr import write_channels
+from dvp_core.passes.exr_header import read_exr_header
 from dvp_core.trust.c2pa_files import C2paError, is_embeddable, read_manifest, sidecar_of, sign_beside, sign_embedded
 from dvp_core.trust.frame_list import FrameList, list_path, listed_frame
 from dvp_core.trust.keys import SigningKeys, signing_keys
@@ -43,9 +45,40 @@ def publish_frame(path: Path | str, image: np.ndarray, *, key: str) -> None:
     write_atomically(path, lambda temporary: _write_checked_png(temporary, image, key))
 
 
+def publish_layers(path: Path | str, layers: Mapping[str, np.ndarray], *, key: str) -> None:
+    """Publish one frame of a sequence as a layered OpenEXR file that carries its key; equal input gives equal bytes.
+
+    Args:
+        path: Final name, ending in `.exr`.
+        layers: (height, width) or (height, width, 3) each, float16 or float32. "final" becomes the picture itself
+            (`R`, `G`, `B`), every other one a layer of its name; of three channels halves are `R`, `G`, `B`, floats
+            `X`, `Y`, `Z`; of one channel halves are `A`, floats `Z`.
+        key: Hash of everything the frame was made from.
+
+    Raises:
+        DataError: Not an OpenEXR file's name, or the disk is full.
+    """
+    if Path(path).suffix.lower() != ".exr":
+        raise DataError(f"layers are written as OpenEXR, not as '{Path(path).suffix}'", where=path)
+    channels = {name: plane for layer, picture in layers.items() for name, plane in _planes(layer, picture)}
+    write_atomically(path, lambda temporary: write_channels(temporary, channels, {FRAME_KEY: key}))
+
+
+def _planes(layer: str, picture: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield names and planes of a layer's channels."""
+    prefix = "" if layer == "final" else f"{layer}."
+    if picture.ndim == 2:
+        yield f"{prefix}{'A' if picture.dtype == np.float16 else 'Z'}", picture
+        return
+    for number, letter in enumerate("RGB" if picture.dtype == np.float16 else "XYZ"):
+        yield f"{prefix}{letter}", np.ascontiguousarray(picture[:, :, number])
+
+
 def read_frame_key(path: Path | str) -> str | None:
     """Return the key that a published frame carries; None where the file is missing, damaged or carries none."""
     try:
+        if Path(path).suffix.lower() == ".exr":
+            return read_exr_header(path)[0].texts.get(FRAME_KEY)
         return read_png_text(path).get(FRAME_KEY)
     except DataError:
         return None

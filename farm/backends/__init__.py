@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from farm.tasks import Event, WorkOrder
+from farm.tasks import Event, PreviewOrder, PreviewResult, WorkOrder
 
 
 class Backend(Protocol):
@@ -28,6 +28,18 @@ class Backend(Protocol):
 
     def poll(self, *, timeout_s: float) -> list[Event]:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
+        ...
+
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        """Paint a preview on one of the workers, before the next frame of whatever it is busy with.
+
+        Any thread may call this, while another one runs everything else. Returns None where a newer order of the same
+        user and generator came before the worker had its turn.
+
+        Raises:
+            UnavailableError: The worker died over it or took too long.
+            DataError: What the preview function raised.
+        """
         ...
 
     def withdraw(self, worker: str) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,26 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.cluster_token import require_private_token
+from farm.errors import UnavailableError
 from farm.failures import failure_of
 from farm.file_lock import try_lock
-from farm.tasks import AttemptEnded, Event, Record, Recorded, TaskFunction, WorkerDied, WorkerReady, WorkOrder
+from farm.painters import Painters
+from farm.tasks import (
+    AttemptEnded,
+    Event,
+    PreviewFunction,
+    PreviewOrder,
+    PreviewResult,
+    Record,
+    Recorded,
+    TaskFunction,
+    WorkerDied,
+    WorkerReady,
+    WorkOrder,
+)
+from farm.turns import Turns
+from farm.worker import paint_preview
 
 WORKER_ENVIRONMENT: Mapping[str, str] = {
     # Large arrays come and go with every frame; without these the kernel maps and zeroes their pages each time.
@@ -43,6 +59,9 @@ _MOST_STILLBIRTHS = 5
 _LONGEST_TEMPORARY_PATH = 40
 _FOLDER_PREFIX = "dvp-ray-"
 _LOCK_NAME = "driver.lock"
+_WAITING_PREVIEWS = 8
+_PREVIEW_DEADLINE_S = 120.0
+"""A worker's first preview loads torch and the generator, after the batch in hand."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +80,28 @@ class WorkerNeeds:
 class _Worker:
     """The process that runs orders; it keeps nothing between them but what the task function caches."""
 
-    def __init__(self, task_function: TaskFunction) -> None:
+    def __init__(self, task_function: TaskFunction, preview_function: PreviewFunction) -> None:
         self._task_function = task_function
+        self._preview_function = preview_function
+        self._turns = Turns()
         self._withdrawn: set[int] = set()
 
     def process_id(self) -> int:
         return os.getpid()
 
     def run(self, order: WorkOrder) -> Iterator[Record]:
-        for record in self._task_function(order):
+        records = self._task_function(order)
+        while (record := self._next(records)) is not None:
             yield record
             if order.attempt in self._withdrawn:
                 return
+
+    def _next(self, records: Iterator[Record]) -> Record | None:
+        with self._turns.frame():
+            return next(records, None)
+
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        return self._turns.paint(order, self._preview_function)
 
     def withdraw(self, attempt: int) -> None:
         self._withdrawn.add(attempt)
@@ -102,10 +131,13 @@ class OnRay:
     worker_count: int
     needs: WorkerNeeds = field(default_factory=WorkerNeeds)
     environment: Mapping[str, str] = field(default_factory=lambda: WORKER_ENVIRONMENT)
+    preview_function: PreviewFunction = paint_preview
     _actors: dict[str, _Actor] = field(default_factory=dict)
     _news: list[Event] = field(default_factory=list)
     _named_count: int = 0
     _stillbirth_count: int = 0
+    _painters: Painters = field(default_factory=Painters)
+    _unwell: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.needs.gpu_share > 0 and ray.cluster_resources().get("GPU", 0) == 0:
@@ -127,10 +159,10 @@ class OnRay:
             num_gpus=self.needs.gpu_share,
             max_restarts=0,
             max_task_retries=0,
-            concurrency_groups={"control": 1},
+            concurrency_groups={"control": 1, "preview": _WAITING_PREVIEWS},
             runtime_env={"env_vars": environment},
         )
-        handle: Any = make(_Worker).remote(self.task_function)
+        handle: Any = make(_Worker).remote(self.task_function, self.preview_function)
         self._actors[f"worker-{self._named_count:04d}"] = _Actor(handle, handle.process_id.remote())
 
     def idle_workers(self) -> tuple[str, ...]:
@@ -145,6 +177,8 @@ class OnRay:
 
     def poll(self, *, timeout_s: float) -> list[Event]:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
+        while self._unwell:
+            self.kill(self._unwell.pop(), reason="it did not end a preview")
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -206,6 +240,26 @@ class OnRay:
             actor.is_withdrawn = True
             actor.handle.withdraw.options(concurrency_group="control").remote(actor.order.attempt)
 
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        """Paint a preview on the worker that has painted its generator before, else on one that is free."""
+        actors = dict(list(self._actors.items()))  # `poll` changes them in another thread
+        if not actors:
+            raise UnavailableError("the farm is stopping", where="preview")
+        is_busy = {name: actor.order is not None for name, actor in actors.items()}
+        with self._painters.of(order.request.generator, is_busy) as worker:
+            result = self._painted(worker, actors[worker], order)
+        return None if result is None else replace(result, worker=worker)
+
+    def _painted(self, worker: str, actor: _Actor, order: PreviewOrder) -> PreviewResult | None:
+        call = actor.handle.preview.options(concurrency_group="preview").remote(order)
+        try:
+            return ray.get(call, timeout=_PREVIEW_DEADLINE_S)
+        except RayTaskError as error:
+            raise _preview_error(error) from error
+        except (RayActorError, GetTimeoutError) as error:
+            self._unwell.append(worker)
+            raise UnavailableError("the worker died or was silent for too long", where="preview") from error
+
     def kill(self, worker: str, *, reason: str) -> None:
         """End a worker's process now and start another."""
         actor = self._actors.get(worker)
@@ -218,6 +272,14 @@ class OnRay:
         for actor in self._actors.values():
             ray.kill(actor.handle, no_restart=True)
         self._actors.clear()
+
+
+def _preview_error(error: RayTaskError) -> DataError:
+    """Return what a preview's task has raised: refusals as they are, anything else as the farm's own trouble."""
+    if isinstance(error.cause, DataError):
+        return error.cause
+    _, text = failure_of(error)
+    return UnavailableError(f"the worker could not paint it ({text.splitlines()[-1]})", where="preview")
 
 
 @contextmanager
@@ -277,7 +339,7 @@ def joined_cluster(address: str) -> Iterator[None]:
     Raises:
         DataError: Token authentication is off, the token's file can be read by others, or nobody answers.
     """
-    _require_private_token()
+    require_private_token()
     try:
         _initialise(address=address)
     except (ConnectionError, RayError, ValueError) as error:
@@ -310,23 +372,6 @@ def _started_processes() -> list[subprocess.Popen[bytes]]:
 
     node: Any = worker._global_node
     return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
-
-
-def _require_private_token() -> None:
-    """Refuse a cluster that anybody may command: Ray starts without authentication where nobody asked for it."""
-    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
-        raise DataError(
-            "the environment does not ask for token authentication, so the cluster may be open to all",
-            where="RAY_AUTH_MODE",
-            remedy="start Ray and the farm head with RAY_AUTH_MODE=token and one token file",
-        )
-    if os.environ.get("RAY_AUTH_TOKEN"):
-        return
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    if not path.is_file():
-        raise DataError("the cluster's token is missing", where=path, remedy="copy it from the cluster's head")
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise DataError("the cluster's token can be read by other users", where=path, remedy=f"chmod 600 {path}")
 
 
 @contextmanager

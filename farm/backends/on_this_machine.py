@@ -1,17 +1,31 @@
-"""The reference backend: orders run in this process, one frame at a time in turn. No Ray, no threads.
+"""The reference backend: orders run in this process, one frame at a time in turn. No Ray, no threads of its own.
 
 What this backend renders is what every other must render. A frame that hangs or crashes takes the process with it:
-that is what the workers of `on_ray` are for.
+that is what the workers of `on_ray` are for. A preview is painted in the thread that asks for it, between two frames.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.failures import failure_of
-from farm.tasks import AttemptEnded, Event, Record, Recorded, TaskFunction, WorkerDied, WorkerReady, WorkOrder
+from farm.tasks import (
+    AttemptEnded,
+    Event,
+    PreviewFunction,
+    PreviewOrder,
+    PreviewResult,
+    Record,
+    Recorded,
+    TaskFunction,
+    WorkerDied,
+    WorkerReady,
+    WorkOrder,
+)
+from farm.turns import Turns
+from farm.worker import paint_preview
 
 
 @dataclass
@@ -30,10 +44,20 @@ class OnThisMachine:
         task_function: What runs an order and yields its records.
         worker_count: How many orders are under way at once.
         process_id: Reported for each worker.
+        preview_function: What paints a preview.
     """
 
-    def __init__(self, task_function: TaskFunction, *, worker_count: int = 1, process_id: int = 0) -> None:
+    def __init__(
+        self,
+        task_function: TaskFunction,
+        *,
+        worker_count: int = 1,
+        process_id: int = 0,
+        preview_function: PreviewFunction = paint_preview,
+    ) -> None:
         self._task_function = task_function
+        self._preview_function = preview_function
+        self._order_of_turns = Turns()
         self._turns: dict[str, _Turn | None] = {}
         self._news: list[Event] = []
         self._named_count = 0
@@ -71,7 +95,8 @@ class OnThisMachine:
             self._turns[worker] = None
             return AttemptEnded(worker, attempt, "withdrawn")
         try:
-            return Recorded(worker, attempt, next(turn.records))
+            with self._order_of_turns.frame():
+                return Recorded(worker, attempt, next(turn.records))
         except StopIteration:
             self._turns[worker] = None
             return AttemptEnded(worker, attempt)
@@ -79,6 +104,11 @@ class OnThisMachine:
             self._turns[worker] = None
             kind, message = failure_of(error)
             return AttemptEnded(worker, attempt, kind, message)
+
+    def preview(self, order: PreviewOrder) -> PreviewResult | None:
+        """Paint a preview in the calling thread, between two frames of what `poll` runs in another."""
+        result = self._order_of_turns.paint(order, self._preview_function)
+        return None if result is None else replace(result, worker="local")
 
     def withdraw(self, worker: str) -> None:
         """End a worker's order before its next frame."""

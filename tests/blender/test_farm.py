@@ -15,6 +15,7 @@ from blender_addon import registration
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import result_of
+from blender_addon.passes.exporting import TRACKED_TAKE
 from blender_addon.ui import panels, submit_panel
 from blender_addon.ui.rig_panel import RigPanel
 from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
@@ -74,6 +75,14 @@ def test_job_is_what_the_panel_says(scene):
     assert job.output.startswith("shots:frames")
     assert job.id.startswith("Ada-smiles-")
     assert make_job(bpy.context).id != job.id
+
+
+def test_a_job_names_the_tracked_take_where_it_was_exported(scene):
+    assert make_job(bpy.context).unedited is None
+    tracked = Path(scene.dvp.passes_folder) / TRACKED_TAKE
+    tracked.write_bytes(b"")
+    assert make_job(bpy.context).unedited == f"shots:passes/{TRACKED_TAKE}"
+    tracked.unlink()
 
 
 def test_panel_options_reach_the_job(scene, head):

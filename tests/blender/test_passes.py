@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blender_addon.compat import set_multilayer_exr
-from blender_addon.passes.exporting import export_passes, iterate_export
+from blender_addon.passes.exporting import TRACKED_TAKE, export_passes, iterate_export
 from blender_addon.passes.scene_passes import pass_frame_of_scene
 from blender_addon.rig.importing import import_take
 from blender_addon.rig.memory import forget_takes
@@ -14,6 +14,7 @@ from blender_addon.rig.reading import read_pose
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.take import read_take
 from dvp_core.passes.render import render_pass_frame, render_passes
 
 NAMES = ("color", "corr", "gaze", "mask", "depth")
@@ -55,7 +56,11 @@ def test_exported_files_hold_the_takes_passes_bit_for_bit(context, take_file, tm
     import_take(path, context=context)
     files = export_passes(context.scene, tmp_path / "passes")
     assert [file.name for file in files] == [f"passes.{frame:04d}.exr" for frame in take.frames]
-    assert sorted(item.name for item in (tmp_path / "passes").iterdir()) == [file.name for file in files]
+    assert sorted(item.name for item in (tmp_path / "passes").iterdir()) == [
+        *(file.name for file in files),
+        TRACKED_TAKE,
+    ]
+    assert read_take(tmp_path / "passes" / TRACKED_TAKE).sha256 == take.sha256
     for file, expected in zip(files, render_passes(take), strict=True):
         channels, _ = read_channels(file)
         for name, letters in (("color", "RGB"), ("corr", "XYZ"), ("gaze", "RGB")):
@@ -117,7 +122,7 @@ def test_stopped_export_leaves_whole_frames_and_the_scene_as_it_was(context, tak
     assert context.scene.render.engine == "DVP_PASSES"
     exports.close()
     assert settings_of(context.scene) == before
-    assert sorted((tmp_path / "passes").iterdir()) == done
+    assert sorted((tmp_path / "passes").iterdir()) == [*done, tmp_path / "passes" / TRACKED_TAKE]
 
 
 def settings_of(scene):

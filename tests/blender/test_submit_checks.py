@@ -10,11 +10,12 @@ from farm_shot import ready_shot, write_generator, write_passes
 from recording_layout import RecordingLayout
 
 from blender_addon.rig.keys import key_expression, key_head_rotation
-from blender_addon.submit_checks import Submission, problems_of
+from blender_addon.submit_checks import Submission, problems_of, unseen_poses
 from blender_addon.submit_facts import check_submission, performance_of_frames, refuse_problems, submission_of
 from blender_addon.ui.submit_panel import draw_submission
-from dvp_core.data.coverage import parameter_values
+from dvp_core.data.coverage import coverage_from_dict, parameter_names, parameter_values
 from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.take import write_take
 
 
@@ -211,6 +212,28 @@ def test_a_head_turned_further_than_seen_is_told_in_degrees(ready):
     problems = check_submission(bpy.context)
     assert all(problem.is_warning for problem in problems)
     assert any("head yaw is" in problem.what and " deg at frame 100" in problem.what for problem in problems)
+
+
+def test_a_combination_that_was_never_seen_is_told_though_each_control_was(ready):
+    """Seen are heads turned left and high, and right and low; asked is left and low."""
+    names = parameter_names(ready.take.expression_names)
+    side = np.where(np.arange(40) % 2, 1.0, -1.0)
+    values = 0.01 * np.random.default_rng(1).normal(size=(40, len(names)))
+    values[:, 0] += 0.4 * side
+    values[:, 4] += 0.1 * side
+    content = {
+        "parameters": names,
+        "frame_count": 40,
+        "value": {"min": values.min(0).tolist(), "max": values.max(0).tolist(), "std": values.std(0).tolist()},
+        "poses": values.tolist(),
+    }
+    coverage = coverage_from_dict(content, where="g")
+    assert unseen_poses(coverage, ready.take, FrameRange.span(7, 7), values[:1]) == ()
+    asked = values[:1].copy()
+    asked[0, 0] *= -1
+    (problem,) = unseen_poses(coverage, ready.take, FrameRange.span(7, 7), asked)
+    assert problem.is_warning
+    assert "combination of the head's controls as at frame 7" in problem.what
 
 
 def test_frames_that_are_not_rendered_may_do_what_they_like(ready):

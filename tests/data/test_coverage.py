@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from dvp_core.data.coverage import coverage_from_dict, excesses, parameter_names, parameter_values
+from dvp_core.data.coverage import coverage_from_dict, excesses, parameter_names, parameter_values, unseen
 from dvp_core.data.errors import DataError
 from dvp_core.data.generator_header import read_generator_header
 from dvp_core.maths.frames import facing_camera_rotation_wxyz
@@ -96,6 +96,62 @@ def test_a_control_that_never_moved_may_move_a_little():
     assert {excess.name for excess in beyond} == {"head.x_m", "head.y_m", "head.z_m"}
 
 
+REGIONS = {"head": NAMES[:6], "mouth": ("expression.jawOpen",), "elsewhere": ("expression.unheard",)}
+
+
+def seen_poses(values):
+    return coverage_from_dict(told(values) | {"poses": values.tolist()}, where="g")
+
+
+def test_a_pose_that_was_seen_is_at_no_distance():
+    values = performance()
+    distances = unseen(seen_poses(values), NAMES, values, REGIONS)
+    assert set(distances) == {"head", "mouth"}
+    for row in distances.values():
+        np.testing.assert_allclose(row, 0, atol=1e-9)
+
+
+def test_distance_grows_with_the_way_and_only_in_its_region():
+    values = performance()
+    asked = np.repeat(values[:1], 5, axis=0)
+    asked[:, NAMES.index("expression.jawOpen")] = (
+        values[:, NAMES.index("expression.jawOpen")].max() + np.arange(5) * 0.2
+    )
+    distances = unseen(seen_poses(values), NAMES, asked, REGIONS)
+    assert (np.diff(distances["mouth"]) > 0).all()
+    assert distances["mouth"][0] == 0
+    assert distances["mouth"][4] > 2
+    np.testing.assert_allclose(distances["head"], 0, atol=1e-9)
+
+
+def test_a_combination_that_was_not_seen_is_far_though_each_number_was():
+    """Two heads: turned left and high, turned right and low; asked is left and low."""
+    values = np.repeat(performance()[:1], COUNT, axis=0)
+    side = np.where(np.arange(COUNT) % 2, 1.0, -1.0)
+    values[:, 0], values[:, 4] = 0.4 * side, 0.1 * side
+    values += 0.01 * np.random.default_rng(1).normal(size=values.shape)
+    asked = values[:1].copy()
+    asked[0, 0] *= -1
+    coverage = seen_poses(values)
+    assert excesses(coverage, [1], NAMES, asked) == ()
+    assert unseen(coverage, NAMES, asked, REGIONS)["head"][0] > 2
+
+
+def test_one_is_how_far_seen_poses_lie_from_each_other():
+    values = performance()
+    apart = np.linalg.norm((values[:, None, :6] - values[None, :, :6]) / seen_poses(values).scale[:6], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    nearest = int(apart.argmin()) // COUNT
+    without = np.delete(values, nearest, axis=0)
+    assert unseen(seen_poses(without), NAMES, values[[nearest]], REGIONS)["head"][0] < 1
+
+
+def test_an_older_generator_tells_no_distances():
+    values = performance()
+    with pytest.raises(DataError, match="Train it again"):
+        unseen(coverage_from_dict(told(values), where="g"), NAMES, values, REGIONS)
+
+
 def test_header_is_read_without_the_library(tmp_path):
     values = performance()
     header = read_generator_header(written(tmp_path / "g.safetensors", header_of(values)))
@@ -115,6 +171,8 @@ def test_header_is_read_without_the_library(tmp_path):
         {"coverage": None},
         {"coverage": {"parameters": ["a"], "frame_count": 1, "value": {"min": [1, 2], "max": [1], "std": [0]}}},
         {"coverage": {"parameters": ["a"], "frame_count": 1, "value": {"min": [1], "max": ["x"], "std": [0]}}},
+        {"coverage": told(performance()) | {"poses": [[1.0, 2.0]]}},
+        {"coverage": told(performance()) | {"poses": [[float("inf")] * len(NAMES)]}},
         {"further_sources": [5]},
     ],
 )

@@ -7,45 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from head_process import SCRIPT, Head
 
 from dvp_core.data.job import job_to_dict
 from farm.cli import COMMANDS
-from farm.client import FarmClient, FarmError, connect
+from farm.client import FarmClient, FarmError
 from farm.tokens import add_user, remove_user
 
 pytestmark = pytest.mark.xdist_group("farm-head")  # one idle head for the file
-SCRIPT = Path(__file__).parent / "run_head.py"
-
-
-class Head:
-    """A head process over a state folder; it can be killed and started again."""
-
-    def __init__(self, state, site, backend):
-        self.state, self.site, self.backend = state, site, backend
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(self.state), str(self.site), self.backend],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.url = self.process.stdout.readline().strip()
-        assert self.url.startswith("http://127.0.0.1:")
-        return self
-
-    def end(self, number):
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
-        self.process.stdout.close()
-        return code
-
-    @property
-    def client(self):
-        return connect(connection=self.state / "connection.json")
 
 
 @pytest.fixture

@@ -150,9 +150,23 @@ def test_movie_with_a_plate_is_composed_into_it(site, job_on, tmp_path):
     assert np.abs(movie.read(2)[SIZE + 8 :, SIZE + 8 :].astype(int) - 200).max() < 12
 
 
+def test_a_movie_that_knows_the_tracked_performance_keeps_the_plate(site, job_on, tmp_path):
+    """Nothing is edited here: the very passes are the unedited ones, so no generated pixel is in the movie."""
+    folder = site.folders["site"]
+    (folder / "plate").mkdir()
+    for frame in range(101, 104):
+        write_png(folder / "plate" / f"plate.{frame:04d}.png", np.full((SIZE * 2, SIZE * 2, 3), 200, np.uint8))
+    job = job_on("shot", frames="101-103", is_movie_wanted=True, plate="site:plate", unedited="site:passes")
+    report = run(job, site, tmp_path, backend="this-machine")
+    assert report["state"] == "completed", report
+    movie = open_clip(folder / "shot" / "shot.mp4")
+    assert np.abs(movie.read(1).astype(int) - 200).max() < 12
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"unedited": "site:none.take"}, "'unedited': names nothing"),
         ({"frames": "100-102"}, "frame 100 has no passes"),
         ({"generator": "site:none.safetensors"}, "'generator': names no file"),
         ({"generator": "site:passes"}, "'generator': is not a"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import OpenEXR
 import pytest
 
 from dvp_core.data.camera import Crop
@@ -12,12 +13,13 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.render_settings import RenderWishes, read_render_settings
 from dvp_core.data.take import write_take
+from dvp_core.pipeline.composed_frames import compose_shot
 from dvp_core.pipeline.movie import compose_movie, make_movie, rendered_frames
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.train import train_generator, train_options
 from dvp_core.trust import verify
-from dvp_core.video import open_clip, write_png
+from dvp_core.video import open_clip, read_image, write_png
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,41 @@ def test_a_movie_without_plate_shows_the_bare_squares(folder):
     movie = make_movie(folder / "frames" / "frame.####.png", folder / "bare.mp4", frames=frames, fps=Fraction(24))
     assert open_clip(movie.path).clip.frame_count == 2
     assert verify(movie.path).source_type == "trainedAlgorithmicMedia"
+
+
+def test_without_an_edit_the_composed_frames_are_the_plates(folder, tmp_path):
+    output = tmp_path / "shot" / "shot.####.png"
+    passes = folder / "passes"
+    listed = compose_shot(
+        folder / "frames", passes, output, plate=folder / "plate", unedited=folder / "clip.take", face_model=None
+    )
+    for frame in range(101, 107):
+        composed = read_image(tmp_path / "shot" / f"shot.{frame:04d}.png")
+        np.testing.assert_array_equal(composed, read_image(folder / "plate" / f"plate.{frame:04d}.png"))
+    verdict = verify(tmp_path / "shot")
+    assert (verdict.state, verdict.source_type) == ("known", "compositeWithTrainedAlgorithmicMedia")
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "shot").glob("*.png")}
+    compose_shot(folder / "frames", passes, output, plate=folder / "plate", unedited=passes)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shot").glob("*.png")} == stamps
+    assert listed.parent == tmp_path / "shot"
+
+
+def test_composed_layers_make_the_final_picture(folder, tmp_path):
+    compose_shot(folder / "frames", folder / "passes", tmp_path / "shot.####.exr", plate=folder / "plate")
+    with OpenEXR.File(str(tmp_path / "shot.0103.exr")) as file:
+        layers = {name: channel.pixels.copy() for name, channel in file.channels().items()}
+    assert set(layers) == {"RGB", "neural", "plate", "matte.A", "depth.Z", "corr.X", "corr.Y", "corr.Z"}
+    matte = layers["matte.A"][..., None].astype(np.float64)
+    assert 0 < (matte > 0.5).mean() < 1
+    rebuilt = matte * layers["neural"] + (1 - matte) * layers["plate"]
+    np.testing.assert_allclose(rebuilt, layers["RGB"], rtol=2**-10, atol=2**-20)
+    assert verify(tmp_path).state == "known"
+
+
+def test_a_sequence_of_another_kind_is_refused(folder, tmp_path):
+    with pytest.raises(DataError, match="sequence"):
+        compose_shot(folder / "frames", folder / "passes", tmp_path / "shot.####.jpg", plate=folder / "plate")
+    assert not list(tmp_path.iterdir())
 
 
 def test_training_again_with_nothing_changed_is_no_work(folder):

@@ -46,6 +46,6 @@ class DepthLayers(nn.Module):
             correspondence: (batch, 3, height, width) in [-1, 1].
         """
         x, y, z = correspondence.unbind(1)
-        frontmost = lookup(self.get_buffer("front"), torch.stack([x, y], dim=-1))[:, 0]
+        frontmost = lookup(self.get_buffer("front"), correspondence[:, :2].movedim(1, -1))[:, 0]
         is_behind = (z < frontmost - GAP).to(y.dtype)
-        return torch.stack([x, (y - 1) / STOREYS + is_behind], dim=-1)
+        return torch.stack([x, (y - 1) / STOREYS + is_behind], dim=1).movedim(1, -1)

@@ -158,8 +158,8 @@ class FastNetwork(nn.Module):
     def forward(self, window: Window) -> Tensor:
         """RGB (batch, 3, height, width) of the window's current frame."""
         current = window.current
-        mask = (current[:, 3:6].amax(dim=1, keepdim=True) > -1).to(current.dtype)
-        correspondence = current[:, 3:6].float()
+        correspondence = current[:, 3:6].float().contiguous()
+        mask = (correspondence.amax(dim=1, keepdim=True) > -1).to(current.dtype)
         on_skin, from_side = self.depth.places(correspondence), from_the_side(correspondence[..., ::2, ::2])
         features = self.texture(on_skin[:, ::2, ::2], from_side, mask[..., ::2, ::2])
         half = self.to_half(current)
@@ -168,9 +168,9 @@ class FastNetwork(nn.Module):
         frame = fitted_head_frame(correspondence, mask, grid)
         moving = lookup(self.around_head, self._around_head(frame, grid[:, 1::4, 1::4]))
         at_quarter = self.trunk(self.to_quarter(at_half) + _channels_last(moving.to(half.dtype)), window.history)
-        painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2)
+        painted = functional.pixel_shuffle(self.output(self.up_half(at_quarter, at_half)).float(), 2).contiguous()
         outside = 1 - functional.avg_pool2d(mask, 4)
-        on_head = self.on_head(frame, grid, FLOW_SCALE * self.flow(at_quarter).float(), outside)
+        on_head = self.on_head(frame, grid, FLOW_SCALE * self.flow(at_quarter).float().contiguous(), outside)
         surface = current[:, :3] + lookup(self.skin, on_skin)
         known = (self.background, on_head[:, :3], surface, painted[:, :3])
         shares = _shares(painted[:, 3:], on_head[:, 3:], mask)
@@ -201,7 +201,7 @@ def pixel_grid(size: int, device: torch.device) -> Tensor:
     """Pixel centres (1, size, size, 2) as x and y in [-1, 1], the image's outer corners."""
     centres = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(centres, centres, indexing="ij")
-    return torch.stack([x, y], dim=-1)[None]
+    return torch.stack([x, y])[None].movedim(1, -1)
 
 
 def _channels_last(features: Tensor) -> Tensor:

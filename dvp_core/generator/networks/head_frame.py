@@ -61,8 +61,14 @@ class HeadFrame:
 
 
 def _affine(linear: Tensor, offset: Tensor, places: Tensor) -> Tensor:
-    mapped = places.reshape(places.shape[0], -1, 2) @ linear.transpose(1, 2) + offset[:, None]
-    return mapped.reshape(mapped.shape[0], *places.shape[1:])
+    """Map points (batch, ..., 2); the result lies in memory as two planes, which are looked up faster than pairs."""
+    x, y = places.unbind(-1)
+    for_each_point = (-1, *[1] * (x.dim() - 1))
+    rows = []
+    for row in range(2):
+        across, down, shift = (part.reshape(for_each_point) for part in (*linear[:, row].unbind(1), offset[:, row]))
+        rows.append(torch.addcmul(shift + across * x, down, y))
+    return torch.stack(rows, dim=1).movedim(1, -1)
 
 
 def _area(matrices: Tensor) -> Tensor:

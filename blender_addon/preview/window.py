@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The window of poses that ends at the frame a scene shows, and its passes.
+
+The frame that is shown is read as it is seen, keys or not. Those before it are evaluated in a second scene that holds
+the same objects and is gone afterwards: Blender writes the animation of a frame into the objects only for the scene in
+the window, so a pose that was not keyed yet survives, and the user's frame stays. Poses are read in Blender's main
+thread; drawing them into passes needs no Blender and is done in any.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+
+from dvp_core.data.camera import Camera
+from dvp_core.data.errors import DataError
+from dvp_core.data.face_model import FaceModel
+from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_bytes
+from dvp_core.data.frame_range import FrameRange
+from dvp_core.data.passes import WINDOW_FRAMES
+from dvp_core.data.preview import pack_pass_frame
+from dvp_core.data.take import Take
+
+from ..passes.scene_passes import draw_pass_frame
+from ..rig.camera import pinhole_of
+from ..rig.memory import remembered_face, remembered_take
+from ..rig.reading import ScenePose, face_object_of, read_pose, rig_of_scene
+
+_KEPT_FRAMES = 64
+_HELPER_NAME = "Portrait Preview Frames"
+_POSE_FIELDS = ("expression", "head_rotation_wxyz", "head_translation_m", "gaze_rad", "illumination_sh")
+
+
+@dataclass(frozen=True)
+class PosedFrame:
+    """One frame of a scene's face, read and not yet drawn.
+
+    Attributes:
+        frame: Plate frame number.
+        pose: The face.
+        camera: The plate's camera as the scene has it.
+        stamp: Hash of both: equal stamps give equal passes of one take.
+    """
+
+    frame: int
+    pose: ScenePose
+    camera: Camera
+    stamp: str
+
+
+@dataclass(frozen=True)
+class PosedWindow:
+    """What a preview is painted from.
+
+    Attributes:
+        scene_name: The scene it was read from.
+        rig_name: The armature object in it.
+        take: The rig's take.
+        face: The face that it poses.
+        frames: Consecutive, oldest first; the last is the one that the scene shows.
+    """
+
+    scene_name: str
+    rig_name: str
+    take: Take
+    face: FaceModel
+    frames: tuple[PosedFrame, ...]
+
+    @property
+    def stamp(self) -> str:
+        """Hash over the whole window."""
+        stamps = [frame.stamp for frame in self.frames]
+        return sha256_of_bytes(canonical_json([self.take.sha256, self.frames[-1].frame, *stamps]))
+
+
+@dataclass
+class PackedFrames:
+    """Frames drawn and packed lately, by stamp: while a pose is worked on, those before it come again and again."""
+
+    kept: OrderedDict[tuple[str, int, str], bytes] = field(default_factory=OrderedDict)
+
+    def of_window(self, window: PosedWindow) -> tuple[bytes, ...]:
+        """Return a window's frames, drawn where they are not known; needs no Blender, so any thread may call it."""
+        return tuple(self._packed(window, posed) for posed in window.frames)
+
+    def _packed(self, window: PosedWindow, posed: PosedFrame) -> bytes:
+        key = (window.take.sha256, posed.frame, posed.stamp)
+        content = self.kept.pop(key, None)
+        if content is None:
+            take = window.take
+            drawn = draw_pass_frame(take, window.face, posed.pose, posed.camera, frame=posed.frame, crop=take.crop)
+            content = pack_pass_frame(drawn)
+        self.kept[key] = content
+        while len(self.kept) > _KEPT_FRAMES:
+            self.kept.popitem(last=False)
+        return content
+
+
+def read_window(context: bpy.types.Context) -> PosedWindow:
+    """Return the window that ends at the scene's frame; neither frame nor pose of the scene change.
+
+    Raises:
+        DataError: No rig, no take, a frame outside the take, or a rig that cannot be read.
+    """
+    scene = context.scene
+    rig = rig_of_scene(scene)
+    take, face = remembered_take(rig), remembered_face(rig)
+    last = plate_frame_of(scene, rig)
+    if last not in take.frames:
+        raise DataError(
+            f"frame {last} lies outside the take", where=f"scene '{scene.name}'", remedy=f"The take has {take.frames}"
+        )
+    shown = posed_frame(rig, take, context.evaluated_depsgraph_get(), frame=last)
+    earlier = FrameRange.of(frame for frame in range(last - WINDOW_FRAMES + 1, last) if frame in take.frames)
+    before = _frames_before(context, rig, take, earlier) if len(earlier) else ()
+    return PosedWindow(scene.name, rig.name, take, face, (*before, shown))
+
+
+def plate_frame_of(scene: bpy.types.Scene, rig: bpy.types.Object) -> int:
+    """Return the plate's frame that a scene shows."""
+    return scene.frame_current - _frame_shift(rig)
+
+
+def _frame_shift(rig: bpy.types.Object) -> int:
+    """Return how many frames later than in the plate a frame stands in the scene; 0 on rigs that know no shift."""
+    return getattr(rig.dvp_rig, "frame_shift", 0)
+
+
+def posed_frame(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int) -> PosedFrame:
+    """Return a rig's face in an evaluated scene.
+
+    Raises:
+        DataError: As `read_pose`.
+    """
+    pose = read_pose(rig, take, depsgraph)
+    camera = pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera)
+    return PosedFrame(frame, pose, camera, _stamp(pose, camera))
+
+
+def _stamp(pose: ScenePose, camera: Camera) -> str:
+    arrays = {name: getattr(pose, name) for name in _POSE_FIELDS}
+    if pose.vertices_camera is not None:
+        arrays["vertices_camera"] = pose.vertices_camera
+    arrays["camera"] = np.array([camera.focal_px, *camera.principal_px, camera.width_px, camera.height_px])
+    return sha256_of_arrays(arrays)
+
+
+def is_reading() -> bool:
+    """Say whether a window is being read, so that what Blender tells its handlers meanwhile is nobody's edit."""
+    return bool(_reading)
+
+
+_reading: list[str] = []
+
+
+def _frames_before(
+    context: bpy.types.Context, rig: bpy.types.Object, take: Take, frames: FrameRange
+) -> tuple[PosedFrame, ...]:
+    with _helper_scene(context, rig) as helper:
+        posed = []
+        for frame in frames:
+            helper.frame_set(frame + _frame_shift(rig))
+            posed.append(posed_frame(rig, take, helper.view_layers[0].depsgraph, frame=frame))
+        return tuple(posed)
+
+
+@contextmanager
+def _helper_scene(context: bpy.types.Context, rig: bpy.types.Object) -> Iterator[bpy.types.Scene]:
+    """Give a scene of the rig's objects alone, timed like the user's; it goes away with the block."""
+    scene = context.scene
+    _reading.append(scene.name)
+    helper = bpy.data.scenes.new(_HELPER_NAME)
+    try:
+        for name in ("fps", "fps_base", "frame_map_old", "frame_map_new"):
+            setattr(helper.render, name, getattr(scene.render, name))
+        for item in (rig, face_object_of(rig), rig.dvp_rig.camera):
+            helper.collection.objects.link(item)
+        helper.camera = rig.dvp_rig.camera
+        yield helper
+    finally:
+        bpy.data.scenes.remove(helper)
+        context.view_layer.update()  # Blender has its objects' relations to sort anew, which is no edit either
+        _reading.pop()

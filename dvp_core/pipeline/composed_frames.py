@@ -1,0 +1,144 @@
+"""Frames to a composed, labelled sequence: PNG as it is shown, or OpenEXR with the layers that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dvp_core.compose import compose_frame, compose_layers
+from dvp_core.data.clip import FrameSource
+from dvp_core.data.errors import DataError
+from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_bytes
+from dvp_core.data.passes import PassFrame, PassSource
+from dvp_core.data.progress import Progress, no_progress
+from dvp_core.passes import PassFolder
+from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.movie import STAGE, Squares, check_frames, compose_movie, rendered_frames, unedited_passes
+from dvp_core.pipeline.render_frames import frame_path
+from dvp_core.trust import Label, publish_frame, publish_frame_list, publish_layers, read_frame_key
+from dvp_core.video import open_clip
+
+COMPOSE_VERSION = 1
+"""Raise it whenever equal inputs give other pixels."""
+_SUFFIXES = (".png", ".exr")
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """All that a composed frame is made from."""
+
+    squares: Squares
+    passes: PassSource
+    unedited: PassSource | None
+    source: FrameSource
+
+
+def compose_shot(
+    frames_folder: Path | str,
+    passes: Path | str,
+    output: Path | str,
+    *,
+    plate: Path | str,
+    unedited: Path | str | None = None,
+    face_model: Path | str | None = None,
+    consent: Path | str | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Compose a shot into a sequence where the output has a run of `#` in its name, else into a movie; return its path.
+
+    Args:
+        frames_folder: As `compose_frames`, and so are all others.
+        passes: Folder of the passes the frames were generated from.
+        output: The movie, or the sequence's template.
+        plate: The clip.
+        unedited: The performance as tracked.
+        face_model: The model it was tracked with.
+        consent: Consent record to name in the label.
+        progress: Told after every frame.
+    """
+    compose = compose_frames if "#" in Path(output).name else compose_movie
+    return compose(
+        frames_folder,
+        passes,
+        output,
+        plate=plate,
+        unedited=unedited,
+        face_model=face_model,
+        consent=consent,
+        progress=progress,
+    )
+
+
+def compose_frames(
+    frames_folder: Path | str,
+    passes: Path | str,
+    output: Path | str,
+    *,
+    plate: Path | str,
+    unedited: Path | str | None = None,
+    face_model: Path | str | None = None,
+    consent: Path | str | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Set all frames of a folder into their plates and publish them one by one; return their signed list.
+
+    A frame that stands there, made from the same, is kept, so a run that was stopped goes on.
+
+    Args:
+        frames_folder: Folder of `frame.####.png`.
+        passes: Folder of the passes the frames were generated from.
+        output: Template of the files with one run of `#`, `.png` or `.exr` (see `compose_layers`).
+        plate: The clip.
+        unedited: The performance as tracked, a `*.take` or the folder of its passes.
+        face_model: The model that take was tracked with, where it carries no face of its own.
+        consent: Consent record to name in the label.
+        progress: Told after every frame.
+
+    Raises:
+        DataError: Another suffix, frames outside the clip, or inputs that do not fit each other.
+    """
+    if Path(output).suffix.lower() not in _SUFFIXES:
+        raise DataError(
+            "names no sequence that can be written", where=output, remedy="End it in .####.png or .####.exr"
+        )
+    frames = rendered_frames(frames_folder)
+    before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
+    source = open_clip(plate)
+    check_frames(frames, source)
+    shot = _Shot(Squares(Path(frames_folder) / "frame.####.png", frames), PassFolder(passes), before, source)
+    for done, frame in enumerate(frames, start=1):
+        _compose(shot, frame, frame_path(output, frame))
+        progress(STAGE, done, len(frames))
+    label = Label(
+        is_plate_kept=True,
+        plate=Path(plate) if Path(plate).is_file() else None,
+        consent_sha256=consent_sha256(consent),
+    )
+    return publish_frame_list(Path(output).parent, [frame_path(output, frame) for frame in frames], label=label)
+
+
+def _compose(shot: _Shot, frame: int, path: Path) -> None:
+    """Publish one frame, unless it stands there already."""
+    plate = shot.source.read(frame - shot.source.clip.start_frame)
+    generated, pass_frame = shot.squares.read(frame), shot.passes.read(frame)
+    before = None if shot.unedited is None else shot.unedited.read(frame)
+    key = _key(plate, generated, pass_frame, before)
+    if read_frame_key(path) == key:
+        return
+    crop = pass_frame.crop
+    if path.suffix.lower() == ".exr":
+        publish_layers(path, compose_layers(plate, generated, pass_frame, crop, unedited=before), key=key)
+    else:
+        publish_frame(path, compose_frame(plate, generated, pass_frame, crop, unedited=before), key=key)
+
+
+def _key(plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, before: PassFrame | None) -> str:
+    content = {
+        "pictures": sha256_of_arrays({"plate": plate, "generated": generated}),
+        "passes": pass_frame.content_sha256,
+        "unedited": None if before is None else before.content_sha256,
+        "compose_version": COMPOSE_VERSION,
+    }
+    return sha256_of_bytes(canonical_json(content))
