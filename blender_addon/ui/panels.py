@@ -12,7 +12,7 @@ from dvp_core.data.errors import DataError
 from ..passes.engine import ENGINE
 from ..rig.reading import rig_of_scene
 from . import export_operators, import_operators, smoothing_operators
-from .rig_panel import RigPanel, SidebarPanel
+from .rig_panel import RigPanel, SidebarPanel, as_fields
 from .submit_panel import draw_submission
 
 
@@ -95,13 +95,6 @@ class DVP_PT_output(bpy.types.Panel):
         draw_passes(layout, context)
         layout.separator()
         draw_submission(layout, context, has_frames=False)
-
-
-def as_fields(layout: Any) -> Any:
-    """Return a layout whose labels stand before their fields, wide enough to be read."""
-    layout.use_property_split = True
-    layout.use_property_decorate = False  # none of these can be animated
-    return layout
 
 
 def draw_smoothing(layout: Any, settings: Any) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from dvp_core.data.errors import DataError
@@ -38,3 +40,10 @@ class RigPanel(SidebarPanel):
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw a rig."""
         raise NotImplementedError
+
+
+def as_fields(layout: Any) -> Any:
+    """Return a layout whose labels stand before their fields, wide enough to be read."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False  # none of these can be animated
+    return layout
