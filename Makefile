@@ -4,13 +4,23 @@
 DEVICE ?= cpu
 export DEVICE
 
-.PHONY: demo test lint install clean
+.PHONY: demo test test-blender window-tour lint install clean
 
 demo: install
 	.venv/bin/dvp demo
 
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadgroup
+
+# The tests that need Blender, on each version served; fetches about 370 MB for each the first time.
+test-blender: install
+	.venv/bin/python tools/blender_versions.py
+
+# Clicks through docs/animators.md in a real window and takes its pictures anew. Needs what `make demo` leaves, and
+#     apt-get install --no-install-recommends blender xvfb xdotool imagemagick python3-numpy python3-requests
+# with Debian 12's Blender 3.4.
+window-tour: install
+	.venv/bin/python -m tools.window_tour --pictures docs/pictures
 
 lint: install
 	.venv/bin/ruff check .
@@ -21,4 +31,4 @@ install:
 	tools/install.sh
 
 clean:
-	rm -rf .venv out build dist *.egg-info
+	rm -rf .venv .venv-blender out build dist *.egg-info

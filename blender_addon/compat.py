@@ -59,6 +59,11 @@ def _slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> Any:
     return action.slots.new(id_type=owner.id_type, name=owner.name)
 
 
+def kind_of(owner: bpy.types.ID) -> str:
+    """Return the kind of a data-block, such as "OBJECT" or "KEY", which versions before 4.2 do not name themselves."""
+    return getattr(owner, "id_type", "") or owner.bl_rna.identifier.upper()
+
+
 def assign_action(animation_data: bpy.types.AnimData, curves: ActionCurves) -> None:
     """Make an action the active one, with its slot where actions have slots."""
     animation_data.action = curves.action

@@ -56,6 +56,7 @@ _registered: list[type] = []
 def register() -> None:
     """Register all classes in order, then properties and menu entries."""
     for item in CLASSES:
+        _describe(item)
         bpy.utils.register_class(item)
         _registered.append(item)
     properties.add_properties()
@@ -72,6 +73,12 @@ def register() -> None:
     live.add_handlers()
     overlay.add_overlay()
     atexit.register(_leave)  # an engine that has rendered and stays registered hangs or crashes Blender's exit
+
+
+def _describe(item: type) -> None:
+    """Give an operator the tooltip that its docstring is; Blender puts the full stop behind it itself."""
+    if issubclass(item, bpy.types.Operator) and item.__doc__:
+        item.bl_description = item.__doc__.removesuffix(".")
 
 
 def unregister() -> None:

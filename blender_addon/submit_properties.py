@@ -38,7 +38,7 @@ class SubmitSettings(bpy.types.PropertyGroup):
     )
     notes: StringProperty(name="Notes", description="For the people who look at the job", default="", maxlen=1000)
     is_warning_accepted: BoolProperty(
-        name="Submit in Spite of Warnings",
+        name="Accept Warnings",
         description="Send the job although the generator has not seen what some frames ask for",
         default=False,
     )

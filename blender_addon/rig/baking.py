@@ -15,7 +15,7 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 
-from ..compat import ActionCurves
+from ..compat import ActionCurves, kind_of
 from .animation import Channel
 from .homes import performance_owners
 from .layer_curves import LayerCurves
@@ -67,7 +67,7 @@ def _layered_channels(rig: bpy.types.Object, layers: list[str]) -> list[tuple[bp
             for curve in ActionCurves(strip.action, owner):
                 group = curve.group.name if curve.group else ""
                 channel = Channel(curve.data_path, curve.array_index, np.zeros(0), group)
-                found.setdefault((owner.id_type, channel.data_path, channel.index), (owner, channel))
+                found.setdefault((kind_of(owner), channel.data_path, channel.index), (owner, channel))
     return list(found.values())
 
 

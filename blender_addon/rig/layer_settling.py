@@ -16,7 +16,7 @@ import numpy as np
 from dvp_core.data.errors import DataError
 from dvp_core.data.take import Take
 
-from ..compat import ActionCurves
+from ..compat import ActionCurves, kind_of
 from . import names
 from .homes import performance_owners
 from .layer_curves import LayerChoices, LayerCurves, curves_of_regions
@@ -69,7 +69,7 @@ def settle(rig: bpy.types.Object, layer: Any) -> None:
         curves = curves_of_regions(rig, target, source, [layer.region], _choices_of(layer))
         build_layer(rig, layer, curves.get(layer.region), target)
         strips = strips_of(rig, layer)
-    own = [strip for strip in strips if is_as_written(strip, _written(layer).get(strip.id_data.id_type, ""))]
+    own = [strip for strip in strips if is_as_written(strip, _written(layer).get(kind_of(strip.id_data), ""))]
     for strip in strips:
         shift_strip(strip, layer.offset_frames - layer.shown_offset)
     layer.shown_offset = layer.offset_frames
@@ -105,7 +105,7 @@ def _write_influence(layer: Any, strips: list[bpy.types.NlaStrip], *, first_fram
             fade_frames=layer.fade_frames,
             first_frame=first_frame,
         )
-        written[strip.id_data.id_type] = write_influence(strip, keys)
+        written[kind_of(strip.id_data)] = write_influence(strip, keys)
     layer.written_influence = json.dumps(written)
 
 

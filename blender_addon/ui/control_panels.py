@@ -106,9 +106,10 @@ def draw_controls(layout: Any, rig: bpy.types.Object) -> None:
     if not has_controls(rig):
         layout.operator(DVP_OT_add_controls.bl_idname, icon="POSE_HLT")
         return
-    row = layout.row(align=True)
-    for collection in getattr(rig.data, "collections", ()):
-        row.prop(collection, "is_visible", text=collection.name, toggle=True)
+    if collections := getattr(rig.data, "collections", ()):
+        row = layout.row(align=True)
+        for collection in collections:
+            row.prop(collection, "is_visible", text=collection.name, toggle=True)
     aim = rig.pose.bones[names.AIM_BONE]
     column = layout.column(align=True)
     column.prop(aim, f'["{names.INFLUENCE}"]', text="Eyes Follow Aim", slider=True)

@@ -81,6 +81,16 @@ class DVP_OT_add_performer(bpy.types.Operator, ImportHelper):
         """Need a rig, and no strip in tweak mode."""
         return can_change_layers(cls, context, needs_layer=False)
 
+    def draw(self, context: bpy.types.Context) -> None:
+        """Show the regions below one another, where their names have room, and the other options."""
+        del context
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.column(align=True).prop(self, "regions")
+        for name in ("strength", "offset_frames", "is_swapped"):
+            layout.prop(self, name)
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add the file chosen."""
         return reported(self, lambda: self._add(context))

@@ -14,7 +14,7 @@ from ..passes.engine import ENGINE
 from ..rig.reading import rigs_of_scene
 from . import export_operators, import_operators, smoothing_operators
 from .places import draw_place
-from .rig_panel import RigPanel, SidebarPanel
+from .rig_panel import RigPanel, SidebarPanel, as_fields
 from .submit_panel import draw_submission
 
 
@@ -66,7 +66,7 @@ class DVP_PT_passes(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show where the passes go, and the button."""
-        draw_passes(self.layout, context)
+        draw_passes(as_fields(self.layout), context)
 
 
 class DVP_PT_farm(SidebarPanel, bpy.types.Panel):
@@ -78,7 +78,7 @@ class DVP_PT_farm(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show the job's fields, the button, and how far the job is."""
-        draw_submission(self.layout, context)
+        draw_submission(as_fields(self.layout), context)
 
 
 class DVP_PT_output(bpy.types.Panel):
@@ -93,8 +93,7 @@ class DVP_PT_output(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Show passes and farm."""
-        layout = self.layout
-        layout.use_property_split = True
+        layout = as_fields(self.layout)
         if context.scene.render.engine == ENGINE:
             layout.prop(context.scene.dvp, "area")
             layout.prop(context.scene.dvp, "preview_px")

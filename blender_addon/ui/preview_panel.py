@@ -13,9 +13,9 @@ from ..preview.asking import ask_preview, is_asking, preview_now, redraw, stop_a
 from ..preview.live import set_live
 from ..preview.picture import ShownPreview, forget_preview, shown_preview
 from .reporting import reported
-from .rig_panel import RigPanel
+from .rig_panel import RigPanel, as_fields
 from .submit_operators import may_submit
-from .submit_panel import draw_wrapped
+from .submit_panel import draw_wrapped, letters_across
 
 
 class DVP_OT_preview(bpy.types.Operator):
@@ -110,7 +110,7 @@ class DVP_PT_preview(RigPanel, bpy.types.Panel):
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw the generator, the button, how the picture is shown, and what it is."""
         del rig
-        column, scene = self.layout.column(), bpy.context.scene
+        column, scene = as_fields(self.layout).column(), bpy.context.scene
         for name in ("generator", "consent"):
             column.prop(scene.dvp, name)
         row = column.row(align=True)
@@ -125,6 +125,7 @@ def draw_showing(column: Any) -> None:
     settings = bpy.context.window_manager.dvp_preview
     live_icon = "PAUSE" if settings.is_live else "PLAY"
     column.operator(DVP_OT_live_preview.bl_idname, icon=live_icon, depress=settings.is_live)
+    column.use_property_split = False  # ticks and sliders carry their own names
     for name in ("is_shown", "wipe"):
         column.prop(settings, name)
 
@@ -139,7 +140,7 @@ def draw_state(column: Any) -> None:
         column.label(text=_times_of(shown))
         column.label(text=_parts_of(shown))
     if message:
-        draw_wrapped(column, message, icon="ERROR")
+        draw_wrapped(column, message, letters_across(bpy.context), icon="ERROR")
 
 
 CLASSES = (DVP_OT_preview, DVP_OT_live_preview, DVP_OT_forget_preview, DVP_PT_preview)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from dvp_core.data.errors import DataError
@@ -20,16 +22,28 @@ class SidebarPanel:
 
 
 class RigPanel(SidebarPanel):
-    """One that shows something of the rig meant, and nothing where there is none: the take's panel says so."""
+    """One that shows something of the rig meant, and is not there without one: the take's panel says so."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a rig."""
+        try:
+            rig_of_context(context)
+        except DataError:
+            return False
+        return True
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the active object's rig, else the scene's."""
-        try:
-            rig = rig_of_context(context)
-        except DataError:
-            return
-        self.draw_rig(rig)
+        self.draw_rig(rig_of_context(context))
 
     def draw_rig(self, rig: bpy.types.Object) -> None:
         """Draw a rig."""
         raise NotImplementedError
+
+
+def as_fields(layout: Any) -> Any:
+    """Return a layout whose labels stand before their fields, wide enough to be read."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False  # none of these can be animated
+    return layout

@@ -17,8 +17,9 @@ from .places import draw_place
 from .reporting import reported
 from .result_operators import shown_result
 
-_LINE_LETTERS = 56
 _DIALOG_WIDTH_PX = 420
+_LETTER_PX = 6.5  # about what a letter of Blender's default font takes
+_BESIDE_PX = 66  # tabs, margins and the icon before a line
 
 
 def draw_submission(layout: Any, context: bpy.types.Context, *, has_frames: bool = True) -> None:
@@ -30,14 +31,22 @@ def draw_submission(layout: Any, context: bpy.types.Context, *, has_frames: bool
         has_frames: Whether the frames are asked for; not where the export's fields above have them.
     """
     scene = context.scene
-    draw_fields(layout, context, has_frames=has_frames)
+    letters = letters_across(context)
+    draw_fields(layout, context, letters, has_frames=has_frames)
     layout.column().operator(submit_operators.DVP_OT_submit.bl_idname, icon="EXPORT")
     if scene.dvp.job_id:
-        draw_job(layout.column(), context)
+        draw_job(layout.column(), context, letters)
 
 
-def draw_fields(layout: Any, context: bpy.types.Context, *, has_frames: bool = True) -> None:
-    """Draw the job's fields, the check's button and what it found."""
+def letters_across(context: bpy.types.Context) -> int:
+    """Return how many letters of a sentence fit into one line of the region that is drawn."""
+    region = context.region  # None where Blender has no window
+    width_px = _DIALOG_WIDTH_PX if region is None else region.width / context.preferences.system.ui_scale
+    return max(16, int((width_px - _BESIDE_PX) / _LETTER_PX))
+
+
+def draw_fields(layout: Any, context: bpy.types.Context, letters: int, *, has_frames: bool = True) -> None:
+    """Draw the job's fields, the check's button and what it found, with so many letters in a line."""
     scene = context.scene
     column = layout.column()
     for name in ("job_name", "priority", *(("frames",) if has_frames else ())):
@@ -50,39 +59,41 @@ def draw_fields(layout: Any, context: bpy.types.Context, *, has_frames: bool = T
         column.prop(scene.dvp_submit, name)
     column.operator(submit_operators.DVP_OT_check_submission.bl_idname, icon="CHECKMARK")
     if scene.dvp_submit.is_checked:
-        draw_problems(layout.column(), scene.dvp_submit)
+        draw_problems(layout.column(align=True), scene.dvp_submit, letters)
 
 
-def draw_problems(column: Any, options: Any) -> None:
+def draw_problems(column: Any, options: Any, letters: int) -> None:
     """Draw what the last check found, each with its remedy, and the tick that accepts warnings."""
     if not options.problems:
-        column.label(text="The last check found nothing", icon="CHECKMARK")
+        column.label(text="Nothing found", icon="CHECKMARK")
     for problem in options.problems:
-        draw_wrapped(column, problem.sentence, icon="INFO" if problem.is_warning else "ERROR")
-        draw_wrapped(column, problem.remedy, icon="BLANK1")
+        draw_wrapped(column, problem.sentence, letters, icon="INFO" if problem.is_warning else "ERROR")
+        draw_wrapped(column, problem.remedy, letters, icon="BLANK1")
     if any(problem.is_warning for problem in options.problems):
+        column.use_property_split = False
         column.prop(options, "is_warning_accepted")
 
 
-def draw_wrapped(column: Any, text: str, *, icon: str) -> None:
+def draw_wrapped(column: Any, text: str, letters: int, *, icon: str) -> None:
     """Draw a sentence on as many lines as it needs, since Blender cuts a label off at the panel's edge."""
-    for number, line in enumerate(textwrap.wrap(text, _LINE_LETTERS)):
+    for number, line in enumerate(textwrap.wrap(text, letters)):
         column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
-def draw_job(column: Any, context: bpy.types.Context) -> None:
+def draw_job(column: Any, context: bpy.types.Context, letters: int) -> None:
     """Draw how far the job is, and what may be done with it."""
     settings, options = context.scene.dvp, context.scene.dvp_submit
-    draw_wrapped(column, f"{settings.job_id}: {settings.job_state or 'submitted'}", icon="RENDER_ANIMATION")
+    draw_wrapped(column, f"{settings.job_id}: {settings.job_state or 'submitted'}", letters, icon="RENDER_ANIMATION")
     compat.draw_progress(column, settings, "job_progress")
     column.label(text=f"{options.frames_text}{time_left(options.seconds_left)}")
     row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_watch_job.bl_idname, icon="FILE_REFRESH")
     row.operator(submit_operators.DVP_OT_pause_job.bl_idname, icon="PAUSE")
+    row = column.row(align=True)
     row.operator(submit_operators.DVP_OT_resume_job.bl_idname, icon="PLAY")
     row.operator(submit_operators.DVP_OT_cancel_job.bl_idname, icon="CANCEL")
     for line in options.log:
-        draw_wrapped(column, line.text, icon="DOT")
+        draw_wrapped(column, line.text, letters, icon="DOT")
     column.operator(submit_operators.DVP_OT_show_log.bl_idname, icon="TEXT")
     draw_result(column, context)
 
@@ -98,10 +109,11 @@ def time_left(seconds: float) -> str:
 
 def draw_result(column: Any, context: bpy.types.Context) -> None:
     """Draw the buttons that bring the frames into the scene, and the slider between plate and result."""
+    column.use_property_split = False
     column.prop(context.scene.dvp_submit, "is_result_landed")
     row = column.row(align=True)
-    row.operator(result_operators.DVP_OT_show_result.bl_idname, icon="IMAGE_BACKGROUND")
-    row.operator(result_operators.DVP_OT_remove_result.bl_idname, icon="X")
+    row.operator(result_operators.DVP_OT_show_result.bl_idname, text="Show", icon="IMAGE_BACKGROUND")
+    row.operator(result_operators.DVP_OT_remove_result.bl_idname, text="Remove", icon="X")
     if (result := shown_result(context)) is not None:
         column.prop(result, "alpha", text="Result over Plate", slider=True)
 
@@ -126,7 +138,7 @@ class DVP_OT_submit_dialog(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the fields of the panel."""
         self.layout.use_property_split = True
-        draw_fields(self.layout, context)
+        draw_fields(self.layout, context, int((_DIALOG_WIDTH_PX - _BESIDE_PX) / _LETTER_PX))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Submit and follow."""

@@ -11,11 +11,13 @@ import pytest
 from farm_shot import ready_shot
 from recording_layout import RecordingLayout, draw
 
+from blender_addon import registration
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import result_of
 from blender_addon.passes.exporting import TRACKED_TAKE
 from blender_addon.ui import panels, submit_panel
+from blender_addon.ui.rig_panel import RigPanel
 from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
 from dvp_core.data.errors import DataError
 from dvp_core.pipeline.render_frames import FrameRecord
@@ -356,6 +358,37 @@ def test_panels_show_only_what_exists(scene, panel):
     scene.dvp.job_id = "some-job"
     draw(panel, RecordingLayout(drawn), bpy.context)
     assert drawn
+
+
+@pytest.mark.parametrize(("width_px", "longest"), [(229, 25), (600, 82)])
+def test_sentences_are_wrapped_to_the_width_of_the_sidebar(width_px, longest):
+    preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))
+    shown = SimpleNamespace(region=SimpleNamespace(width=width_px), preferences=preferences)
+    letters = submit_panel.letters_across(shown)
+    assert letters == longest
+    drawn = []
+    submit_panel.draw_wrapped(RecordingLayout(drawn), "jawOpen is 1.00, seen up to 0.62 " * 4, letters, icon="INFO")
+    lines = [text for _, text in drawn]
+    assert max(map(len, lines)) <= longest
+    assert len(lines) > 1
+
+
+def test_panels_of_a_rig_are_there_with_one_alone(context, take_file):
+    of_rig = [panel for panel in panels.CLASSES if issubclass(panel, RigPanel)]
+    assert of_rig
+    assert not any(panel.poll(context) for panel in of_rig)
+    bpy.ops.dvp.import_take(filepath=str(take_file[0]))
+    assert all(panel.poll(context) for panel in of_rig)
+
+
+def test_tooltips_end_without_a_full_stop_since_blender_adds_one(context):
+    described = [item for item in registration.CLASSES if issubclass(item, bpy.types.Operator)]
+    assert described
+    for item in described:
+        module, function = item.bl_idname.split(".")
+        description = getattr(getattr(bpy.ops, module), function).get_rna_type().description
+        assert description == item.__doc__.rstrip(".")
+        assert description
 
 
 def test_panel_of_an_empty_scene_offers_the_import(context):

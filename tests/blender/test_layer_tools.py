@@ -1,5 +1,6 @@
 """What is done with layers: baking, comparing with the tracked performance, the buttons; in real Blender."""
 
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import bpy
@@ -18,7 +19,7 @@ from layer_shot import (
 )
 from recording_layout import draw
 
-from blender_addon.compat import vertex_positions
+from blender_addon.compat import kind_of, vertex_positions
 from blender_addon.rig.keys import key_expression, key_head_rotation
 from blender_addon.rig.layers import (
     add_performer,
@@ -195,3 +196,8 @@ def test_the_panel_draws_the_chosen_layer(shot):
     drawn = [call.args[1] for call in layout.column().prop.call_args_list]
     assert drawn == ["strength", "offset_frames", "neutral", "is_swapped"]
     layout.column().label.assert_called_once_with(text="lost", icon="ERROR")
+
+
+def test_kind_is_known_without_the_name_that_older_versions_lack(shot):
+    for owner in (shot.rig, shot.rig.dvp_rig.face.data.shape_keys, bpy.context.scene.camera.data):
+        assert kind_of(SimpleNamespace(bl_rna=owner.bl_rna)) == kind_of(owner) == owner.id_type
