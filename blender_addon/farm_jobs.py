@@ -26,7 +26,7 @@ from . import compat
 from .actors import ACTOR, named_for, output_of, passes_folder_of, rig_of_context
 from .passes.exporting import TRACKED_TAKE, frames_to_export
 from .preferences import FarmSettings, farm_settings
-from .rig.reading import rig_of_scene, rigs_of_scene
+from .rig.reading import rigs_of_scene
 
 _ROOTED = re.compile(r"([a-z][a-z0-9_-]+):([^/\\].*)", re.DOTALL)
 _SHOWN_LOG_LINES = 12
@@ -262,13 +262,13 @@ def _asked(call: Any) -> JobState:
     )
 
 
-def preview_paths(context: bpy.types.Context) -> tuple[str, str | None]:
-    """Return generator and consent record as the farm names them; None where the scene names no record.
+def preview_paths(context: bpy.types.Context, rig: bpy.types.Object) -> tuple[str, str | None]:
+    """Return a rig's generator and consent record as the farm names them; None where the scene names no record.
 
     Raises:
-        DataError: No rig, no generator is named, or a file lies outside the folder that the farm shares.
+        DataError: No generator is named, or a file lies outside the folder that the farm shares.
     """
-    settings, farm, rig = context.scene.dvp, farm_settings(context), rig_of_scene(context.scene)
+    settings, farm = context.scene.dvp, farm_settings(context)
     consent = _rooted(named_for(settings.consent, rig), "Consent", farm) if settings.consent.strip() else None
     return _rooted(named_for(settings.generator, rig), "Generator", farm), consent
 

@@ -20,6 +20,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.preview import PreviewRequest, request_to_bytes
 from farm.client import FarmClient, FarmError
 
+from ..actors import rig_of_context
 from ..farm_jobs import farm_client, preview_paths
 from .picture import PreviewAnswer, ShownPreview, show_answer
 from .staleness import edit_count, mark_changes
@@ -94,7 +95,8 @@ def make_asker(context: bpy.types.Context, window: PosedWindow | None = None) ->
     Raises:
         DataError: No rig, no generator, a file outside the shared folder, or no farm is known.
     """
-    client, (generator, consent) = farm_client(context), preview_paths(context)
+    rig = rig_of_context(context) if window is None else context.scene.objects[window.rig_name]
+    client, (generator, consent) = farm_client(context), preview_paths(context, rig)
     return PreviewAsker(client, window or read_window(context), edit_count(), generator, consent)
 
 

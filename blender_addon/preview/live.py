@@ -83,7 +83,7 @@ def _ask_where_changed(context: bpy.types.Context) -> None:
     if shown is not None and shown.stamp == window.stamp:
         shown.edit_count = edit_count()
         mark_changes(context.scene, context.evaluated_depsgraph_get())
-    if shown is None or shown.is_stale:
+    if shown is None or shown.is_stale or shown.rig_name != window.rig_name:
         ask_preview(context, window)
     redraw()
 

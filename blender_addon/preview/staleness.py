@@ -15,8 +15,9 @@ from dvp_core.data.errors import DataError
 
 from ..farm_jobs import preview_paths
 from ..rig.memory import remembered_take
+from ..rig.timing import plate_frame
 from .picture import ShownPreview, shown_preview
-from .window import plate_frame_of, posed_frame
+from .window import posed_frame
 
 
 def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, *, is_edit: bool = False) -> bool:
@@ -57,9 +58,9 @@ def _is_same(shown: ShownPreview, scene: bpy.types.Scene, depsgraph: bpy.types.D
     if rig is None or not rig.dvp_rig.is_rig:
         return False
     try:
-        if plate_frame_of(scene, rig) != shown.frame:
+        if plate_frame(rig, scene.frame_current) != shown.frame:
             return False
         posed = posed_frame(rig, remembered_take(rig), depsgraph, frame=shown.frame)
-        return posed.stamp == shown.pose_stamp and preview_paths(bpy.context)[0] == shown.generator
+        return posed.stamp == shown.pose_stamp and preview_paths(bpy.context, rig)[0] == shown.generator
     except DataError:
         return False

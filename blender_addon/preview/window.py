@@ -26,10 +26,13 @@ from dvp_core.data.passes import WINDOW_FRAMES
 from dvp_core.data.preview import pack_pass_frame
 from dvp_core.data.take import Take
 
+from ..actors import rig_of_context
 from ..passes.scene_passes import draw_pass_frame
 from ..rig.camera import pinhole_of
 from ..rig.memory import remembered_face, remembered_take
-from ..rig.reading import ScenePose, face_object_of, read_pose, rig_of_scene
+from ..rig.reading import ScenePose, face_object_of, read_pose
+from ..rig.scene_aside import scene_aside
+from ..rig.timing import plate_frame, scene_frame
 
 _KEPT_FRAMES = 64
 _HELPER_NAME = "Portrait Preview Frames"
@@ -108,9 +111,9 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
         DataError: No rig, no take, a frame outside the take, or a rig that cannot be read.
     """
     scene = context.scene
-    rig = rig_of_scene(scene)
+    rig = rig_of_context(context)
     take, face = remembered_take(rig), remembered_face(rig)
-    last = plate_frame_of(scene, rig)
+    last = plate_frame(rig, scene.frame_current)
     if last not in take.frames:
         raise DataError(
             f"frame {last} lies outside the take", where=f"scene '{scene.name}'", remedy=f"The take has {take.frames}"
@@ -119,16 +122,6 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
     earlier = FrameRange.of(frame for frame in range(last - WINDOW_FRAMES + 1, last) if frame in take.frames)
     before = _frames_before(context, rig, take, earlier) if len(earlier) else ()
     return PosedWindow(scene.name, rig.name, take, face, (*before, shown))
-
-
-def plate_frame_of(scene: bpy.types.Scene, rig: bpy.types.Object) -> int:
-    """Return the plate's frame that a scene shows."""
-    return scene.frame_current - _frame_shift(rig)
-
-
-def _frame_shift(rig: bpy.types.Object) -> int:
-    """Return how many frames later than in the plate a frame stands in the scene; 0 on rigs that know no shift."""
-    return getattr(rig.dvp_rig, "frame_shift", 0)
 
 
 def posed_frame(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int) -> PosedFrame:
@@ -164,7 +157,7 @@ def _frames_before(
     with _helper_scene(context, rig) as helper:
         posed = []
         for frame in frames:
-            helper.frame_set(frame + _frame_shift(rig))
+            helper.frame_set(scene_frame(rig, frame))
             posed.append(posed_frame(rig, take, helper.view_layers[0].depsgraph, frame=frame))
         return tuple(posed)
 
@@ -174,15 +167,11 @@ def _helper_scene(context: bpy.types.Context, rig: bpy.types.Object) -> Iterator
     """Give a scene of the rig's objects alone, timed like the user's; it goes away with the block."""
     scene = context.scene
     _reading.append(scene.name)
-    helper = bpy.data.scenes.new(_HELPER_NAME)
+    camera = rig.dvp_rig.camera
     try:
-        for name in ("fps", "fps_base", "frame_map_old", "frame_map_new"):
-            setattr(helper.render, name, getattr(scene.render, name))
-        for item in (rig, face_object_of(rig), rig.dvp_rig.camera):
-            helper.collection.objects.link(item)
-        helper.camera = rig.dvp_rig.camera
-        yield helper
+        with scene_aside(_HELPER_NAME, scene, rig, face_object_of(rig), camera) as helper:
+            helper.camera = camera
+            yield helper
     finally:
-        bpy.data.scenes.remove(helper)
         context.view_layer.update()  # Blender has its objects' relations to sort anew, which is no edit either
         _reading.pop()

@@ -8,8 +8,7 @@ scene that is shown keeps its frame and its pose. Nothing of this lies in the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import bpy
@@ -17,6 +16,7 @@ import numpy as np
 
 from .. import compat
 from .reading import face_object_of
+from .scene_aside import scene_aside
 
 ASIDE = "Portrait Ghosts"
 _MOST_FRAMES = 256  # kept of a rig; 75 MB for ICT-FaceKit's 24,591 vertices
@@ -89,7 +89,7 @@ def vertices_at(rig: bpy.types.Object, frames: Iterable[int]) -> dict[int, np.nd
     face, wanted = face_object_of(rig), list(frames)
     if not wanted:
         return {}
-    with _scene_aside(rig, face) as scene:
+    with scene_aside(ASIDE, rig.users_scene[0], rig, face) as scene:
         return {frame: _evaluated(face, scene, frame) for frame in wanted}
 
 
@@ -103,17 +103,6 @@ def edges_of(rig: bpy.types.Object) -> np.ndarray:
     edges = np.empty(2 * len(mesh.edges), np.int32)
     mesh.edges.foreach_get("vertices", edges)
     return edges.reshape(-1, 2)
-
-
-@contextmanager
-def _scene_aside(*items: bpy.types.Object) -> Iterator[bpy.types.Scene]:
-    scene = bpy.data.scenes.new(ASIDE)
-    try:
-        for item in items:
-            scene.collection.objects.link(item)
-        yield scene
-    finally:
-        bpy.data.scenes.remove(scene)
 
 
 def _evaluated(face: bpy.types.Object, scene: bpy.types.Scene, frame: int) -> np.ndarray:
