@@ -226,8 +226,6 @@ def _new_combinations(
     regions: Mapping[str, Sequence[str]],
 ) -> Iterator[Problem]:
     """Yield a warning for regions that are far from every pose seen, though each of their controls is in its range."""
-    if not len(coverage.poses):  # of an older version's generator
-        return
     for region, distances in unseen(coverage, names, values, regions).items():
         guessed = FrameRange.of(frames.numbers[index] for index in np.flatnonzero(distances > GUESSED))
         if len(guessed):

@@ -40,7 +40,7 @@ class Coverage:
         lowest: (P,) smallest value.
         highest: (P,) largest value.
         deviation: (P,) standard deviation.
-        poses: (K, P) of training frames that lie far apart; none in files of older versions.
+        poses: (K, P) of training frames that lie far apart, two at least.
     """
 
     names: tuple[str, ...]
@@ -52,8 +52,8 @@ class Coverage:
 
     @property
     def scale(self) -> np.ndarray:
-        """(P,) by what parameters are divided to be compared: their deviation, or what is too little to matter."""
-        return np.maximum(self.deviation, [_small(name) for name in self.names])
+        """(P,) by what parameters are divided to be compared."""
+        return parameter_scale(self.names, self.deviation)
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,11 @@ def parameter_values(
     return np.concatenate([angles, head_translation_m, gaze_rad.reshape(len(gaze_rad), 4), expression], axis=1)
 
 
+def parameter_scale(names: Sequence[str], deviation: np.ndarray) -> np.ndarray:
+    """Return by what parameters (P,) are divided to be compared: their deviation, or what is too little to matter."""
+    return np.maximum(deviation, [_small(name) for name in names])
+
+
 def coverage_from_dict(content: Any, *, where: str | Path) -> Coverage:
     """Return the coverage that a generator's description tells.
 
@@ -115,11 +120,11 @@ def coverage_from_dict(content: Any, *, where: str | Path) -> Coverage:
         names = tuple(str(name) for name in content["parameters"])
         measures = {name: np.array(content["value"][name], np.float64) for name in ("min", "max", "std")}
         frame_count = int(content["frame_count"])
-        poses = np.array(content.get("poses", []), np.float64).reshape(-1, len(names))
+        poses = np.array(content["poses"], np.float64).reshape(-1, len(names))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"has a damaged coverage ({error!r})", where=where) from error
     is_finite = all(np.isfinite(values).all() for values in (*measures.values(), poses))
-    if not is_finite or any(values.shape != (len(names),) for values in measures.values()):
+    if not is_finite or len(poses) < 2 or any(values.shape != (len(names),) for values in measures.values()):
         raise DataError(f"has a coverage without one finite number for each of {len(names)} parameters", where=where)
     return Coverage(names, frame_count, measures["min"], measures["max"], measures["std"], poses)
 
@@ -138,13 +143,7 @@ def unseen(
         values: (F, P).
         regions: Names of parameters by region.
 
-    Raises:
-        DataError: The generator's file holds no poses.
     """
-    if len(coverage.poses) < 2:
-        raise DataError(
-            "does not hold the poses that it has seen", where="generator", remedy="Train it again with this version"
-        )
     known = {name: number for number, name in enumerate(coverage.names)}
     own = {name: number for number, name in enumerate(names)}
     found = {}

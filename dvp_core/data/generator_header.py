@@ -19,7 +19,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import open_for_reading, parse_json
 
 GENERATOR_KIND = "dvp-generator"
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 SUFFIX = ".safetensors"
 _LARGEST_HEADER_BYTES = 100_000_000  # the format's own limit
 _REMEDY = "Choose a file that `dvp train` wrote"
@@ -74,7 +74,11 @@ def check_is_generator(content: Mapping[str, Any], path: Path | str) -> None:
         DataError: It is something else.
     """
     if content.get("kind") != GENERATOR_KIND or content.get("version") != GENERATOR_VERSION:
-        raise DataError(f"is no generator of version {GENERATOR_VERSION}", where=path, remedy=_REMEDY)
+        raise DataError(
+            f"is no generator of version {GENERATOR_VERSION}",
+            where=path,
+            remedy=f"{_REMEDY}; train one of an older version again",
+        )
 
 
 def crop_of(content: Mapping[str, Any]) -> Crop:

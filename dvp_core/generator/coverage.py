@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dvp_core.data.coverage import coverage_from_dict, parameter_names, parameter_values
+from dvp_core.data.coverage import parameter_names, parameter_scale, parameter_values
 from dvp_core.data.take import Take
 from dvp_core.generator.initial_images import spread_out
 
@@ -40,13 +40,13 @@ def coverage_of(takes: Sequence[Take], indices: Sequence[np.ndarray]) -> dict[st
         used.append(values[own])
         speeds.append((values[own[1:]] - values[own[:-1]])[np.diff(own) == 1] * float(take.clip.fps))
     steps, values = np.concatenate(speeds), np.concatenate(used)
-    content = {
+    return {
         "parameters": names,
         "frame_count": len(values),
         "value": _statistics(values),
         "speed_per_s": _statistics(steps if len(steps) else np.zeros((1, len(names)))),
+        "poses": _spread_poses(values, parameter_scale(names, values.std(axis=0))),
     }
-    return content | {"poses": _spread_poses(values, coverage_from_dict(content, where="coverage").scale)}
 
 
 def _spread_poses(values: np.ndarray, scale: np.ndarray) -> list[list[float]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from blender_addon.rig.importing import import_take
 from dvp_core.data.coverage import parameter_names, parameter_values
+from dvp_core.data.generator_header import GENERATOR_VERSION
 from dvp_core.data.passes import PassFrame
 from dvp_core.passes.exr import write_pass_frame
 
@@ -53,7 +54,7 @@ def write_generator(path, take, **changes):
     crop = take.crop
     content = {
         "kind": "dvp-generator",
-        "version": 1,
+        "version": GENERATOR_VERSION,
         "preset": "fast",
         "crop": {name: getattr(crop, name) for name in ("x_px", "y_px", "size_px", "resolution_px")},
         "face_model_sha256": take.face_model_sha256,
@@ -62,6 +63,7 @@ def write_generator(path, take, **changes):
             "parameters": parameter_names(take.expression_names),
             "frame_count": take.frame_count,
             "value": {name: measure.tolist() for name, measure in measures.items()},
+            "poses": values.tolist(),
         },
     } | changes
     head = json.dumps({"__metadata__": {"dvp": json.dumps(content)}}).encode()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dvp_core.data.coverage import coverage_from_dict, excesses, parameter_names, parameter_values
+from dvp_core.data.coverage import Coverage, excesses, parameter_names, parameter_values
 from dvp_core.edit import clamped_to_seen
 
 
@@ -17,12 +17,7 @@ def coverage_of(take, *, share=1.0):
     """A coverage whose ranges are a share of those of a take."""
     names, values = parameter_names(take.expression_names), values_of(take)
     middle, half = 0.5 * (values.max(0) + values.min(0)), 0.5 * share * (values.max(0) - values.min(0))
-    content = {
-        "parameters": list(names),
-        "frame_count": len(values),
-        "value": {"min": (middle - half).tolist(), "max": (middle + half).tolist(), "std": values.std(0).tolist()},
-    }
-    return coverage_from_dict(content, where="generator")
+    return Coverage(names, len(values), middle - half, middle + half, values.std(0), poses=values)
 
 
 def test_what_was_seen_stays_bit_for_bit(make_take):
@@ -64,7 +59,7 @@ def test_clamping_twice_is_clamping_once(make_take):
 
 def test_parameters_that_the_generator_does_not_know_stay(make_take):
     take = make_take()
-    content = {"parameters": ["head.yaw_rad"], "frame_count": 1, "value": {"min": [0.0], "max": [0.0], "std": [0.1]}}
-    held = clamped_to_seen(take, coverage_from_dict(content, where="generator"))
+    coverage = Coverage(("head.yaw_rad",), 1, np.zeros(1), np.zeros(1), np.full(1, 0.1), poses=np.zeros((2, 1)))
+    held = clamped_to_seen(take, coverage)
     np.testing.assert_array_equal(held.expression, take.expression)
     assert np.abs(values_of(held)[:, 0]).max() < 1e-6

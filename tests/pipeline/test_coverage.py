@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from dvp_core.cli.main import run
 from dvp_core.data.errors import DataError
+from dvp_core.data.generator_header import GENERATOR_VERSION
 from dvp_core.data.take import read_take, write_take
 from dvp_core.generator.coverage import coverage_of
 from dvp_core.pipeline.coverage import coverage_of_take
@@ -25,7 +26,7 @@ def trained(tmp_path_factory, tiny_take):
     crop = tiny_take.crop
     content = {
         "kind": "dvp-generator",
-        "version": 1,
+        "version": GENERATOR_VERSION,
         "preset": "fast",
         "crop": {name: getattr(crop, name) for name in ("x_px", "y_px", "size_px", "resolution_px")},
         "face_model_sha256": tiny_take.face_model_sha256,
