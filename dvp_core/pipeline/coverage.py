@@ -9,13 +9,13 @@ import numpy as np
 
 from dvp_core.data.coverage import GUESSED, SEEN, Coverage, excesses, parameter_names, parameter_values, unseen
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import canonical_json, write_atomically, write_bytes_atomically
+from dvp_core.data.files import canonical_json, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.generator_header import read_generator_header
 from dvp_core.data.take import Take, read_take
 from dvp_core.edit.channels import parameter_regions
 from dvp_core.review.heat import heat_picture
-from dvp_core.video import write_png
+from dvp_core.video.png import encode_png
 
 FRAME = "frame"
 """Name of the row that holds a frame's worst region."""
@@ -45,8 +45,7 @@ def coverage_of_take(
         )
     rows = distances(performed, header.coverage)
     if picture is not None:
-        image = heat_picture(rows, performed.frames.first)
-        write_atomically(picture, lambda temporary: write_png(temporary, image))
+        write_bytes_atomically(picture, encode_png(heat_picture(rows, performed.frames.first)))
     if numbers is not None:
         content = {"frames": str(performed.frames), "distance": {name: _rounded(row) for name, row in rows.items()}}
         write_bytes_atomically(numbers, canonical_json(content))

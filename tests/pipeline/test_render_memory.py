@@ -68,7 +68,7 @@ def test_memory_stays_flat_over_a_long_shot(generator):
         tracemalloc.stop()
     frame_bytes = 11 * SIZE * SIZE * 4
     assert len(passes.kept) == 15
-    assert max(own[1:]) - own[0] < 4 * frame_bytes  # of 600 frames
+    assert max(own[1:]) - own[0] < 8 * frame_bytes  # of 600 frames, whose hashes are kept
     assert max(resident[1:]) - resident[0] < 100 * frame_bytes  # torch's allocator settles; 600 frames are 27 MB
 
 
