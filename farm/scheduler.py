@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dvp_core.pipeline.render_frames import FrameRecord
+from dvp_core.data.files import remove_leftovers
+from dvp_core.pipeline.render_frames import FrameRecord, frame_path
 from farm.backends import Backend
 from farm.ledger import Ledger
 from farm.roots import Roots
@@ -133,7 +134,13 @@ class Scheduler:
         is_withdrawn = running.withdrawn_s is not None
         failure = "withdrawn" if is_withdrawn else "deadline" if is_overdue else "died"
         message = f"worker {event.worker} ended: {event.message}"
+        self._sweep(running.order)
         self.ledger.end_attempt(running.order.attempt, failure=failure, message=message)
+
+    def _sweep(self, order: WorkOrder) -> None:
+        """Remove what a dead worker has half-written; its frames are handed to nobody else yet."""
+        output = self.roots.resolve(order.job.output)
+        remove_leftovers(output.parent, (frame_path(output, frame).name for frame in order.frames))
 
     def _withdraw_unwanted(self) -> None:
         if not self._running:

@@ -10,11 +10,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,8 @@ _COPY_BYTES = 1 << 20
 _ARCHIVE_LIMIT_BYTES = 8 << 30
 _JSON_LIMIT_BYTES = 64 << 20
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[^.]+\.part(?P<suffix>(\.[^.]*)?)")
+"""Names that `write_atomically` gives to files under way."""
 
 
 def sha256_of_file(path: Path | str) -> str:
@@ -86,6 +89,22 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path | str, names: Iterable[str]) -> None:
+    """Remove the temporary files that killed writers of a folder's files have left; no such writer may live any more.
+
+    Args:
+        folder: Where the files are; it need not exist.
+        names: Final names of the files.
+    """
+    wanted = set(names)
+    if not wanted or not Path(folder).is_dir():
+        return
+    for path in Path(folder).iterdir():
+        parts = _TEMPORARY.fullmatch(path.name)
+        if parts is not None and parts["stem"] + parts["suffix"] in wanted:
+            path.unlink(missing_ok=True)
 
 
 def _give_usual_mode(path: Path) -> None:

@@ -136,3 +136,27 @@ def test_errors_survive_the_trip_between_processes():
 
     error = copy.copy(DataError("is bad", where="here", remedy="mend it"))  # goes the way of pickling
     assert str(error) == "here: is bad. mend it."
+
+
+def test_leftovers_of_killed_writers_go_and_nothing_else(tmp_path):
+    stay = ["frame.0007.png", ".frame.0008.abcd_12.part.png", ".frame.0007.part.png", ".frame.0007.abcd.png"]
+    go = [".frame.0007.abcd_12.part.png", ".frame.0007.zz9.part.png", ".manifest.q.part.json"]
+    for name in (*stay, *go):
+        (tmp_path / name).write_bytes(b"half")
+    files.remove_leftovers(tmp_path, ["frame.0007.png", "manifest.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
+    files.remove_leftovers(tmp_path / "nowhere", ["frame.0007.png"])
+
+
+def test_what_is_under_way_is_a_leftover_once_its_writer_is_gone(tmp_path):
+    """The names that writing gives are those that are looked for."""
+    seen = []
+
+    def write(temporary):
+        files.remove_leftovers(tmp_path, ["frame.0001.png"])
+        seen.append(temporary.exists())
+        temporary.write_bytes(b"whole")
+
+    files.write_atomically(tmp_path / "frame.0001.png", write)
+    assert seen == [False]
+    assert [path.name for path in tmp_path.iterdir()] == ["frame.0001.png"]

@@ -91,6 +91,9 @@ def test_killed_worker_is_replaced_and_costs_at_most_the_frame_in_hand(start, le
 
     def kill():
         victim = next(worker for worker in scheduler._running)
+        output = roots.folders["site"] / "shot"
+        for frame in scheduler._running[victim].order.frames:  # as if it were hit while writing
+            (output / f".frame.{frame:04d}.abcd.part.png").write_bytes(b"half")
         os.kill(on_ray.process_ids(scheduler.backend)[victim], signal.SIGKILL)
 
     report = run(scheduler, "shot", at=8, act=kill)
