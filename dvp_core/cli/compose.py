@@ -8,6 +8,7 @@ from typing import Any
 from dvp_core.cli.arguments import Input, Output, consent_of
 from dvp_core.cli.progress import shown_progress
 from dvp_core.pipeline.composed_frames import compose_shot
+from dvp_core.pipeline.movie import Composition
 
 
 def compose(
@@ -32,14 +33,6 @@ def compose(
         consent: Consent record to name in the label.
     """
     with shown_progress() as progress:
-        written = compose_shot(
-            frames,
-            passes,
-            output,
-            plate=clip,
-            unedited=unedited,
-            face_model=face_model,
-            consent=consent_of(consent),
-            progress=progress,
-        )
+        inputs = Composition(frames, passes, clip, unedited, face_model, consent_of(consent))
+        written = compose_shot(inputs, output, progress=progress)
     return {"composed": str(written)}

@@ -17,7 +17,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, read_json, write_bytes_atomically
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.generator import TrainOptions
-from dvp_core.pipeline.movie import compose_movie
+from dvp_core.pipeline.movie import Composition, compose_movie
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.perform import edit_take, transfer_take
 from dvp_core.pipeline.render import render_shot
@@ -134,16 +134,10 @@ def _run_entry(
     performed = _performed(entry, take, folder)
     export_passes(performed, folder / "passes", face_model=entry.face_model, progress=progress)
     render_shot(folder / "passes", generator, folder / "frames", progress=progress)
-    return compose_movie(
-        folder / "frames",
-        folder / "passes",
-        folder / "result.mp4",
-        plate=entry.clip,
-        unedited=take,
-        face_model=entry.face_model,
-        consent=consent,
-        progress=progress,
+    inputs = Composition(
+        folder / "frames", folder / "passes", entry.clip, unedited=take, face_model=entry.face_model, consent=consent
     )
+    return compose_movie(inputs, folder / "result.mp4", progress=progress)
 
 
 def _performed(entry: BatchEntry, take: Path, folder: Path) -> Path:

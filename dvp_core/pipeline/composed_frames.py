@@ -15,7 +15,15 @@ from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder
 from dvp_core.pipeline.consent import consent_sha256
-from dvp_core.pipeline.movie import STAGE, Squares, check_frames, compose_movie, rendered_frames, unedited_passes
+from dvp_core.pipeline.movie import (
+    STAGE,
+    Composition,
+    Squares,
+    check_frames,
+    compose_movie,
+    rendered_frames,
+    unedited_passes,
+)
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.trust import Label, publish_frame, publish_frame_list, publish_layers, read_frame_key
 from dvp_core.video import open_clip
@@ -35,65 +43,20 @@ class _Shot:
     source: FrameSource
 
 
-def compose_shot(
-    frames_folder: Path | str,
-    passes: Path | str,
-    output: Path | str,
-    *,
-    plate: Path | str,
-    unedited: Path | str | None = None,
-    face_model: Path | str | None = None,
-    consent: Path | str | None = None,
-    progress: Progress = no_progress,
-) -> Path:
-    """Compose a shot into a sequence where the output has a run of `#` in its name, else into a movie; return its path.
-
-    Args:
-        frames_folder: As `compose_frames`, and so are all others.
-        passes: Folder of the passes the frames were generated from.
-        output: The movie, or the sequence's template.
-        plate: The clip.
-        unedited: The performance as tracked.
-        face_model: The model it was tracked with.
-        consent: Consent record to name in the label.
-        progress: Told after every frame.
-    """
+def compose_shot(inputs: Composition, output: Path | str, *, progress: Progress = no_progress) -> Path:
+    """Compose a shot into a sequence where the output's name has a run of `#`, else into a movie; return its path."""
     compose = compose_frames if "#" in Path(output).name else compose_movie
-    return compose(
-        frames_folder,
-        passes,
-        output,
-        plate=plate,
-        unedited=unedited,
-        face_model=face_model,
-        consent=consent,
-        progress=progress,
-    )
+    return compose(inputs, output, progress=progress)
 
 
-def compose_frames(
-    frames_folder: Path | str,
-    passes: Path | str,
-    output: Path | str,
-    *,
-    plate: Path | str,
-    unedited: Path | str | None = None,
-    face_model: Path | str | None = None,
-    consent: Path | str | None = None,
-    progress: Progress = no_progress,
-) -> Path:
+def compose_frames(inputs: Composition, output: Path | str, *, progress: Progress = no_progress) -> Path:
     """Set all frames of a folder into their plates and publish them one by one; return their signed list.
 
     A frame that stands there, made from the same, is kept, so a run that was stopped goes on.
 
     Args:
-        frames_folder: Folder of `frame.####.png`.
-        passes: Folder of the passes the frames were generated from.
+        inputs: What the shot is composed from.
         output: Template of the files with one run of `#`, `.png` or `.exr` (see `compose_layers`).
-        plate: The clip.
-        unedited: The performance as tracked, a `*.take` or the folder of its passes.
-        face_model: The model that take was tracked with, where it carries no face of its own.
-        consent: Consent record to name in the label.
         progress: Told after every frame.
 
     Raises:
@@ -103,18 +66,18 @@ def compose_frames(
         raise DataError(
             "names no sequence that can be written", where=output, remedy="End it in .####.png or .####.exr"
         )
-    frames = rendered_frames(frames_folder)
-    before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
-    source = open_clip(plate)
+    frames = rendered_frames(inputs.frames)
+    before = None if inputs.unedited is None else unedited_passes(inputs.unedited, face_model=inputs.face_model)
+    source = open_clip(inputs.plate)
     check_frames(frames, source)
-    shot = _Shot(Squares(Path(frames_folder) / "frame.####.png", frames), PassFolder(passes), before, source)
+    shot = _Shot(Squares(inputs.template, frames), PassFolder(inputs.passes), before, source)
     for done, frame in enumerate(frames, start=1):
         _compose(shot, frame, frame_path(output, frame))
         progress(STAGE, done, len(frames))
     label = Label(
         is_plate_kept=True,
-        plate=Path(plate) if Path(plate).is_file() else None,
-        consent_sha256=consent_sha256(consent),
+        plate=inputs.plate if inputs.plate.is_file() else None,
+        consent_sha256=consent_sha256(inputs.consent),
     )
     return publish_frame_list(Path(output).parent, [frame_path(output, frame) for frame in frames], label=label)
 

@@ -31,7 +31,7 @@ from dvp_core.passes import PassFolder
 from dvp_core.pipeline.children import run_module
 from dvp_core.pipeline.clips import open_clip_of
 from dvp_core.pipeline.consent import consent_sha256
-from dvp_core.pipeline.movie import compose_movie
+from dvp_core.pipeline.movie import Composition, compose_movie
 from dvp_core.pipeline.passes import export_passes_of
 from dvp_core.pipeline.pictures import SheetRow, pass_pictures, rig_picture, sheet
 from dvp_core.pipeline.render_frames import frame_path
@@ -214,15 +214,14 @@ def _render_on_farm(options: DemoOptions, take: Take, progress: Progress) -> dic
 
 
 def _compose(options: DemoOptions, progress: Progress) -> Path:
-    return compose_movie(
+    inputs = Composition(
         options.work / "frames",
         options.work / "edited_passes",
-        options.output / "result.mp4",
-        plate=_clip(options),
+        _clip(options),
         unedited=options.work / "passes",
         consent=options.consent,
-        progress=progress,
     )
+    return compose_movie(inputs, options.output / "result.mp4", progress=progress)
 
 
 def _publish_contact_sheet(options: DemoOptions, take: Take, edit: Edit) -> None:

@@ -42,6 +42,33 @@ class Squares:
         return read_image(frame_path(self.template, frame))
 
 
+@dataclass(frozen=True)
+class Composition:
+    """What a shot is composed from.
+
+    Attributes:
+        frames: Folder of `frame.####.png`.
+        passes: Folder of the passes the frames were generated from.
+        plate: The clip.
+        unedited: The performance as tracked, a `*.take` or the folder of its passes: what the edit leaves alone stays
+            the plate's own.
+        face_model: The model that take was tracked with, where it carries no face of its own.
+        consent: Consent record to name in the label.
+    """
+
+    frames: Path
+    passes: Path
+    plate: Path
+    unedited: Path | None = None
+    face_model: Path | None = None
+    consent: Path | None = None
+
+    @property
+    def template(self) -> Path:
+        """Path of the frames with one run of `#`."""
+        return self.frames / "frame.####.png"
+
+
 def make_movie(
     template: Path | str,
     output: Path | str,
@@ -117,27 +144,17 @@ def rendered_frames(folder: Path | str, name: str = "frame.####.png") -> FrameRa
     return FrameRange.of(int(number) for number in numbers if number.isdigit())
 
 
-def compose_movie(
-    frames_folder: Path | str,
-    passes: Path | str,
-    output: Path | str,
-    *,
-    plate: Path | str,
-    unedited: Path | str | None = None,
-    face_model: Path | str | None = None,
-    consent: Path | str | None = None,
-    progress: Progress = no_progress,
-) -> Path:
+def compose_movie(inputs: Composition, output: Path | str, *, progress: Progress = no_progress) -> Path:
     """Set all frames of a folder into their plates and publish the movie; see `make_movie`."""
     movie = make_movie(
-        Path(frames_folder) / "frame.####.png",
+        inputs.template,
         output,
-        frames=rendered_frames(frames_folder),
-        passes=passes,
-        unedited=unedited,
-        face_model=face_model,
-        plate=plate,
-        consent=consent,
+        frames=rendered_frames(inputs.frames),
+        passes=inputs.passes,
+        unedited=inputs.unedited,
+        face_model=inputs.face_model,
+        plate=inputs.plate,
+        consent=inputs.consent,
         progress=progress,
     )
     return movie.path

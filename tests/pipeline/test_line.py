@@ -14,7 +14,7 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.render_settings import RenderWishes, read_render_settings
 from dvp_core.data.take import write_take
 from dvp_core.pipeline.composed_frames import compose_shot
-from dvp_core.pipeline.movie import compose_movie, make_movie, rendered_frames
+from dvp_core.pipeline.movie import Composition, compose_movie, make_movie, rendered_frames
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.train import train_generator, train_options
@@ -44,6 +44,10 @@ def folder(tmp_path_factory, tiny_take):
     return folder
 
 
+def composition(folder, **changes):
+    return Composition(folder / "frames", folder / "passes", folder / "plate", **changes)
+
+
 def test_every_frame_stands_and_the_sequence_is_signed(folder):
     assert rendered_frames(folder / "frames") == FrameRange.span(101, 106)
     assert verify(folder / "frames").state == "known"
@@ -70,7 +74,7 @@ def test_settings_stay_as_the_folder_was_begun(folder):
 
 
 def test_the_composed_movie_is_labelled_and_plate_sized(folder):
-    movie = compose_movie(folder / "frames", folder / "passes", folder / "result.mp4", plate=folder / "plate")
+    movie = compose_movie(composition(folder), folder / "result.mp4")
     shown = open_clip(movie).clip
     assert (shown.width_px, shown.height_px, shown.frame_count, shown.fps) == (96, 64, 6, Fraction(25))
     assert verify(movie).source_type == "compositeWithTrainedAlgorithmicMedia"
@@ -85,23 +89,20 @@ def test_a_movie_without_plate_shows_the_bare_squares(folder):
 
 def test_without_an_edit_the_composed_frames_are_the_plates(folder, tmp_path):
     output = tmp_path / "shot" / "shot.####.png"
-    passes = folder / "passes"
-    listed = compose_shot(
-        folder / "frames", passes, output, plate=folder / "plate", unedited=folder / "clip.take", face_model=None
-    )
+    listed = compose_shot(composition(folder, unedited=folder / "clip.take"), output)
     for frame in range(101, 107):
         composed = read_image(tmp_path / "shot" / f"shot.{frame:04d}.png")
         np.testing.assert_array_equal(composed, read_image(folder / "plate" / f"plate.{frame:04d}.png"))
     verdict = verify(tmp_path / "shot")
     assert (verdict.state, verdict.source_type) == ("known", "compositeWithTrainedAlgorithmicMedia")
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "shot").glob("*.png")}
-    compose_shot(folder / "frames", passes, output, plate=folder / "plate", unedited=passes)
+    compose_shot(composition(folder, unedited=folder / "passes"), output)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shot").glob("*.png")} == stamps
     assert listed.parent == tmp_path / "shot"
 
 
 def test_composed_layers_make_the_final_picture(folder, tmp_path):
-    compose_shot(folder / "frames", folder / "passes", tmp_path / "shot.####.exr", plate=folder / "plate")
+    compose_shot(composition(folder), tmp_path / "shot.####.exr")
     with OpenEXR.File(str(tmp_path / "shot.0103.exr")) as file:
         layers = {name: channel.pixels.copy() for name, channel in file.channels().items()}
     assert set(layers) == {"RGB", "neural", "plate", "matte.A", "depth.Z", "corr.X", "corr.Y", "corr.Z"}
@@ -114,7 +115,7 @@ def test_composed_layers_make_the_final_picture(folder, tmp_path):
 
 def test_a_sequence_of_another_kind_is_refused(folder, tmp_path):
     with pytest.raises(DataError, match="sequence"):
-        compose_shot(folder / "frames", folder / "passes", tmp_path / "shot.####.jpg", plate=folder / "plate")
+        compose_shot(composition(folder), tmp_path / "shot.####.jpg")
     assert not list(tmp_path.iterdir())
 
 
