@@ -86,15 +86,19 @@ def test_frames_do_not_depend_on_workers_or_chunks(start, ledger, roots, make_jo
 
 
 def test_killed_worker_is_replaced_and_costs_at_most_the_frame_in_hand(start, ledger, roots, make_job):
-    ledger.submit(make_job(frames="1-50", chunk_size=10, plan={"seconds_per_frame": 0.02}), owner="a")
+    ledger.submit(make_job(frames="1-50", chunk_size=10, plan={"seconds_per_frame": 0.05}), owner="a")
     scheduler = start(2)
 
     def kill():
         victim = next(worker for worker in scheduler._running)
+        process_id = on_ray.process_ids(scheduler.backend)[victim]
+        os.kill(process_id, signal.SIGSTOP)
+        for _ in range(5):  # take in what it had said, so that the order below is the one in its hands
+            scheduler.step(timeout_s=0.1)
         output = roots.folders["site"] / "shot"
         for frame in scheduler._running[victim].order.frames:  # as if it were hit while writing
             (output / f".frame.{frame:04d}.abcd.part.png").write_bytes(b"half")
-        os.kill(on_ray.process_ids(scheduler.backend)[victim], signal.SIGKILL)
+        os.kill(process_id, signal.SIGKILL)
 
     report = run(scheduler, "shot", at=8, act=kill)
     assert report["state"] == "completed"
