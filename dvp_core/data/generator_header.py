@@ -34,6 +34,7 @@ class GeneratorHeader:
         crop: The square of the plate it paints.
         face_model_sha256: Face model of the takes it was trained on.
         takes_sha256: Every take it was trained on.
+        clips_sha256: Every movie it was trained on, ancestors' not counted.
         coverage: What it has seen.
     """
 
@@ -41,6 +42,7 @@ class GeneratorHeader:
     crop: Crop
     face_model_sha256: str
     takes_sha256: tuple[str, ...]
+    clips_sha256: tuple[str, ...]
     coverage: Coverage
 
 
@@ -53,14 +55,13 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
     content = _description(path)
     check_is_generator(content, path)
     try:
+        sources = [content, *content.get("further_sources", [])]
         return GeneratorHeader(
             preset=str(content["preset"]),
             crop=crop_of(content),
             face_model_sha256=str(content["face_model_sha256"]),
-            takes_sha256=(
-                str(content["take_sha256"]),
-                *(str(source["take_sha256"]) for source in content.get("further_sources", [])),
-            ),
+            takes_sha256=tuple(str(source["take_sha256"]) for source in sources),
+            clips_sha256=tuple(str(source["clip_sha256"]) for source in sources),
             coverage=coverage_from_dict(content["coverage"], where=path),
         )
     except (KeyError, TypeError, ValueError) as error:
