@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvp_core.cli.arguments import Input
-from dvp_core.pipeline.explain import explain as story_of
+from dvp_core.pipeline.provenance import explain as story_of
 
 
 def explain(path: Input, *, consent: Path | None = None) -> dict[str, Any]:

@@ -34,7 +34,6 @@ class GeneratorHeader:
         crop: The square of the plate it paints.
         face_model_sha256: Face model of the takes it was trained on.
         takes_sha256: Every take it was trained on.
-        clips_sha256: Every movie it was trained on, ancestors' not counted.
         coverage: What it has seen.
     """
 
@@ -42,7 +41,6 @@ class GeneratorHeader:
     crop: Crop
     face_model_sha256: str
     takes_sha256: tuple[str, ...]
-    clips_sha256: tuple[str, ...]
     coverage: Coverage
 
 
@@ -55,15 +53,47 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
     content = _description(path)
     check_is_generator(content, path)
     try:
-        sources = [content, *content.get("further_sources", [])]
         return GeneratorHeader(
             preset=str(content["preset"]),
             crop=crop_of(content),
             face_model_sha256=str(content["face_model_sha256"]),
-            takes_sha256=tuple(str(source["take_sha256"]) for source in sources),
-            clips_sha256=tuple(str(source["clip_sha256"]) for source in sources),
+            takes_sha256=(
+                str(content["take_sha256"]),
+                *(str(source["take_sha256"]) for source in content.get("further_sources", [])),
+            ),
             coverage=coverage_from_dict(content["coverage"], where=path),
         )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
+@dataclass(frozen=True)
+class GeneratorSources:
+    """What a generator learned from, ancestors' sources not counted.
+
+    Attributes:
+        clips_sha256: Every movie.
+        takes_sha256: Every take.
+        face_model_sha256: Face model of the takes.
+    """
+
+    clips_sha256: tuple[str, ...]
+    takes_sha256: tuple[str, ...]
+    face_model_sha256: str
+
+
+def read_generator_sources(path: Path | str) -> GeneratorSources:
+    """Return what a generator learned from.
+
+    Raises:
+        DataError: As `read_generator_header`.
+    """
+    content = _description(path)
+    check_is_generator(content, path)
+    try:
+        sources = [content, *content.get("further_sources", [])]
+        clips, takes = ([str(source[name]) for source in sources] for name in ("clip_sha256", "take_sha256"))
+        return GeneratorSources(tuple(clips), tuple(takes), str(content["face_model_sha256"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
 

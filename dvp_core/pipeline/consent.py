@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dvp_core.data.files import sha256_of_file
-from dvp_core.data.generator_header import read_generator_header
+from dvp_core.data.generator_header import read_generator_sources
 from dvp_core.data.take import Take, read_take
 from dvp_core.trust import (
     ConsentRecord,
@@ -37,13 +37,13 @@ def admitted_sha256(path: Path | str | None, work: Work) -> str | None:
 
 def work_with_generator(action: Action, generator: Path | str, generator_sha256: str | None = None) -> Work:
     """Return a piece of work with a generator, which binds it to the clips and takes that it was trained on."""
-    header = read_generator_header(generator)
+    sources = read_generator_sources(generator)
     return Work(
         action,
-        clips_sha256=header.clips_sha256,
-        takes_sha256=header.takes_sha256,
+        clips_sha256=sources.clips_sha256,
+        takes_sha256=sources.takes_sha256,
         generator_sha256=generator_sha256,
-        face_model_sha256=header.face_model_sha256,
+        face_model_sha256=sources.face_model_sha256,
     )
 
 

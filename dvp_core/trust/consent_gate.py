@@ -23,6 +23,7 @@ RefusalCode = Literal[
     "face-model", "use", "forbidden", "project", "dialogue",
 ]  # fmt: skip
 _REMEDY = "Ask the person, then make a record of what was agreed: dvp consent new --clip CLIP --use TEXT -o FILE"
+_OTHER_REMEDIES: dict[RefusalCode, str] = {"clock": "Set this machine's clock"}
 _CLOCKS_MAY_DIFFER = timedelta(hours=1)
 
 
@@ -62,7 +63,7 @@ class ConsentRefusedError(DataError):
 
     def __init__(self, code: RefusalCode, what: str, *, where: str | Path | None) -> None:
         self.code: RefusalCode = code
-        super().__init__(what, where=where, remedy=_REMEDY)
+        super().__init__(what, where=where, remedy=_OTHER_REMEDIES.get(code, _REMEDY))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the trip between processes with the code intact."""

@@ -117,8 +117,9 @@ def test_a_broken_or_foreign_revocation_refuses_too(given, work, tmp_path, monke
     assert code_of(path, work) == "revoked"
 
 
-def test_clock_set_back_does_not_bring_a_consent_back_to_life(given, work):
+def test_clock_set_back_does_not_bring_a_consent_back_to_life(given, work, tmp_path, monkeypatch):
     path = given(not_before=datetime(2020, 1, 1, tzinfo=UTC), validity_days=10)
+    monkeypatch.setenv("DVP_STATE", str(tmp_path / "of a new installation"))
     within = datetime(2020, 1, 5, tzinfo=UTC)
     admit(path, work, now=within)  # nothing was published here yet, so the clock is believed
     enter("movie", "0" * 64, consent_sha256=None)
