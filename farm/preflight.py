@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import PATH_FIELDS, Job
+from dvp_core.pipeline.consent import admitted_sha256, work_with_generator
 from dvp_core.pipeline.render_frames import missing_passes
 from farm.roots import Roots
 
@@ -18,6 +19,8 @@ def check_job(job: Job, roots: Roots) -> None:
     for field in ("generator", "consent"):
         if field in paths and not paths[field].is_file():
             raise DataError(f"names no file ({getattr(job, field)})", where=f"job field '{field}'")
+    if "consent" in paths:
+        admitted_sha256(paths["consent"], work_with_generator("render", paths["generator"]))
     if "plate" in paths and "#" not in paths["plate"].name and not paths["plate"].exists():
         raise DataError(f"names nothing ({job.plate})", where="job field 'plate'")
     if "unedited" in paths and not paths["unedited"].exists():
