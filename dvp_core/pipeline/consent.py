@@ -83,11 +83,11 @@ def record_consent(
         terms: What was agreed upon, see `dvp_core.trust.ConsentTerms`; what is None stays as it is there.
     """
     files = {"evidence_sha256": evidence, "dialogue_sha256": dialogue}
-    hashed = {name: sha256_of_file(path) for name, path in files.items() if path is not None}
-    given = {name: value for name, value in terms.items() if value is not None}
+    given: dict[str, Any] = {name: sha256_of_file(path) for name, path in files.items() if path is not None}
+    given |= {name: value for name, value in terms.items() if value is not None}
     tied = {} if take is None else {"take": read_take(take).sha256}
     tied |= {} if generator is None else {"generator": sha256_of_file(generator)}
-    record = new_consent(clips, ConsentTerms(**given | hashed), validity_days=validity_days, tied_sha256=tied)
+    record = new_consent(clips, ConsentTerms(**given), validity_days=validity_days, tied_sha256=tied)
     write_consent(output, record)
     return record
 
