@@ -144,10 +144,11 @@ def seen_in_render(scene: bpy.types.Scene, look: Callable[[bpy.types.Depsgraph],
         raise DataError(what, where=f"scene '{scene.name}'", remedy="Mend what is named") from error
     finally:
         _lookers.pop()
-    (answer,) = found
-    if isinstance(answer, DataError):
-        raise answer
-    return answer
+    if not found:
+        raise DataError("was not rendered", where=f"scene '{scene.name}'", remedy="Stop what renders, then try again")
+    if isinstance(found[0], DataError):
+        raise found[0]
+    return found[0]
 
 
 @contextmanager

@@ -72,6 +72,17 @@ def test_what_is_hidden_is_exported_all_the_same(context, imported, renders, tmp
     assert bool(renders) == (hiding == "all in views")
 
 
+def test_the_first_view_layer_is_exported_whichever_is_shown(context, imported, tmp_path):
+    shown = bytes_of(export_passes(context.scene, tmp_path / "first", FRAMES))
+    first, other = context.view_layer, context.scene.view_layers.new("other")
+    other.layer_collection.children[0].exclude = True
+    context.window.view_layer = other
+    assert bytes_of(export_passes(context.scene, tmp_path / "second", FRAMES)) == shown
+    first.layer_collection.children[0].exclude = True
+    with pytest.raises(DataError, match="Switch it on in the Outliner"):
+        export_passes(context.scene, tmp_path / "none", FRAMES)
+
+
 def test_what_is_hidden_everywhere_is_refused_with_the_remedy(context, imported, tmp_path):
     for item in (imported.rig, imported.face):
         item.hide_viewport = item.hide_render = True
