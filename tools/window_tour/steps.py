@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dvp_core.edit import REGIONS
 from dvp_core.trust import verify
-from tools.window_tour.window import TourError, Window, waited_for
+from tools.window_tour.window import PATIENCE_S, TourError, Window, waited_for
 
 FIRST, KEYED, LAST = 95, 105, 115  # plate frames: where the change begins, is whole, and has ended
 SENT = f"{FIRST}-{LAST}"
@@ -38,7 +38,7 @@ class Tour:
         """Save the screen under a name."""
         self.window.picture(self.pictures / f"tour_{name}.png", box=box)
 
-    def must(self, question: str, *, seconds: float = 10.0) -> None:
+    def must(self, question: str, *, seconds: float = PATIENCE_S) -> None:
         """Wait for something to be true, or fail."""
         self.window.wait_for(question, seconds=seconds)
 
@@ -189,7 +189,7 @@ def export(tour: Tour) -> None:
     names = [f"passes.{frame:04d}.exr" for frame in range(FIRST - 10, LAST + 1)]
     passes = tour.folder / "passes"
     waited_for(lambda: all((passes / name).is_file() for name in names), "the passes", seconds=_RENDER_SECONDS)
-    tour.must("not bpy.types.DVP_OT_export_passes.is_running", seconds=60)
+    tour.must("not bpy.types.DVP_OT_export_passes.is_running")
 
 
 def fill_in_the_job(tour: Tour) -> None:
@@ -203,7 +203,7 @@ def fill_in_the_job(tour: Tour) -> None:
 def check(tour: Tour) -> None:
     """What the check finds."""
     tour.window.use("dvp.check_submission(")
-    tour.must("bpy.context.scene.dvp_submit.is_checked", seconds=60)
+    tour.must("bpy.context.scene.dvp_submit.is_checked")
     tour.window.find("dvp.submit(")
     tour.picture("check")
 
@@ -263,14 +263,14 @@ def choose_file(tour: Tour, name: str, *, row: int, picture: str, regions: Seque
         window.click(left + 100, top + 34 + 20 * row)
         return window.ask(f"area_of('FILE_BROWSER')[1].spaces.active.params.filename == {name!r}")
 
-    waited_for(is_chosen, f"{name} to be chosen", seconds=60)
+    waited_for(is_chosen, f"{name} to be chosen")
     choose_regions(tour, regions)
     sidebar = window.ask("box('FILE_BROWSER', 'TOOLS')")[2]
     left, top, width, height = window.ask("box('FILE_BROWSER', 'TOOL_PROPS')")
     tour.picture(picture, box=(sidebar, 24, left + width, top + height + 44))
     left, top, width, height = window.ask("box('FILE_BROWSER', 'EXECUTE')")
     window.click(left + width - 70, top + height // 2)
-    tour.must("not is_browsing()", seconds=60)
+    tour.must("not is_browsing()")
 
 
 def choose_regions(tour: Tour, regions: Sequence[str]) -> None:
@@ -301,7 +301,7 @@ def enter_number(tour: Tour, place: tuple[int, int], value: str) -> None:
 def enter_folder(tour: Tour) -> None:
     """Write the shot's folder into the file browser's path."""
     window = tour.window
-    tour.must("is_browsing()", seconds=60)
+    tour.must("is_browsing()")
     window.redrawn()  # before that, its regions have no size
     left, top, width, height = window.ask("box('FILE_BROWSER', 'UI')")
     window.paste((left + width // 3, top + height // 2), str(tour.folder))
@@ -330,4 +330,4 @@ def open_shapes(tour: Tour, *, is_open: bool) -> None:
     window = tour.window
     x, y = window.find("dvp.rest_controls(")
     window.click(x - 60, y + 32)
-    waited_for(lambda: window.shows("DVP_PT_shapes") == is_open, "the shapes' panel", seconds=60)
+    waited_for(lambda: window.shows("DVP_PT_shapes") == is_open, "the shapes' panel")

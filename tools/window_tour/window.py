@@ -21,6 +21,8 @@ from blender_addon.build import build_addon
 SIZE_PX = (1600, 1000)
 PROGRAMS = ("blender", "Xvfb", "xdotool", "import")
 PACKAGES = "blender xvfb xdotool imagemagick python3-numpy python3-requests"
+PATIENCE_S = 60.0
+"""How long a step may need to show; that is long, since the machine may have other work."""
 _COLORS = 128
 _SETTLE_S = 0.25  # so that clicks are seen apart; what they lead to is waited for
 _ROW_PX = 9  # less than half the height of a button
@@ -54,7 +56,7 @@ class Window:
             raise TourError(f"{question}: {answer['error']}")
         return answer["value"]
 
-    def wait_for(self, question: str, *, seconds: float = 20.0) -> Any:
+    def wait_for(self, question: str, *, seconds: float = PATIENCE_S) -> Any:
         """Return an expression's value as soon as it is true.
 
         Raises:
@@ -113,7 +115,7 @@ class Window:
             TourError: It was not.
         """
         asked = self.ask("redraw()")
-        self.wait_for(f"is_drawn('view', {asked})", seconds=60)  # answered between two drawings: the first is done
+        self.wait_for(f"is_drawn('view', {asked})")  # answered between two drawings: the first is done
         return asked
 
     def shows(self, panel: str) -> bool:
@@ -267,7 +269,7 @@ def started(
                 process.kill()
 
 
-def waited_for(look: Callable[[], Any], what: str, *, seconds: float) -> Any:
+def waited_for(look: Callable[[], Any], what: str, *, seconds: float = PATIENCE_S) -> Any:
     """Return what a function gives as soon as that is true.
 
     Raises:
