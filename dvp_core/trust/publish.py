@@ -19,8 +19,8 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file, write_atomically, write_bytes_atomically
-from dvp_core.passes.exr import write_channels
 from dvp_core.passes.exr_header import read_exr_header
+from dvp_core.passes.exr_writing import encode_exr
 from dvp_core.trust.c2pa_files import C2paError, is_embeddable, read_manifest, sidecar_of, sign_beside, sign_embedded
 from dvp_core.trust.frame_list import FrameList, list_path, listed_frame
 from dvp_core.trust.keys import SigningKeys, signing_keys
@@ -62,7 +62,7 @@ def publish_layers(path: Path | str, layers: Mapping[str, np.ndarray], *, key: s
     if Path(path).suffix.lower() != ".exr":
         raise DataError(f"layers are written as OpenEXR, not as '{Path(path).suffix}'", where=path)
     channels = {name: plane for layer, picture in layers.items() for name, plane in _planes(layer, picture)}
-    write_atomically(path, lambda temporary: write_channels(temporary, channels, {FRAME_KEY: key}))
+    write_bytes_atomically(path, encode_exr(channels, {FRAME_KEY: key}))
 
 
 def _planes(layer: str, picture: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
