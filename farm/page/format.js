@@ -1,0 +1,53 @@
+// Numbers, times and frame ranges as people read them.
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
+  if (seconds < 0.095) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(seconds < 0.95 ? 2 : 1)} s`;
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.round(hours / 24)} days`;
+}
+
+export function ago(seconds) {
+  if (seconds < 5) return "just now";
+  return `${duration(seconds)} ago`;
+}
+
+export function clock(atSeconds) {
+  if (!atSeconds) return "–";
+  const at = new Date(atSeconds * 1000);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return isToday ? time : `${at.toLocaleDateString([], { month: "short", day: "numeric" })} ${time}`;
+}
+
+export function count(number) {
+  return number.toLocaleString("en").replaceAll(",", "\u202f");
+}
+
+export function percent(part, whole) {
+  if (!whole) return "0 %";
+  const value = (100 * part) / whole;
+  return `${part < whole ? Math.floor(value) : 100} %`;
+}
+
+// Ascending numbers as the farm writes them: 1-20,33
+export function rangeText(numbers) {
+  const parts = [];
+  for (let start = 0; start < numbers.length; ) {
+    let end = start;
+    while (end + 1 < numbers.length && numbers[end + 1] === numbers[end] + 1) end += 1;
+    parts.push(start === end ? `${numbers[start]}` : `${numbers[start]}-${numbers[end]}`);
+    start = end + 1;
+  }
+  return parts.join(",");
+}
+
+export function lastLine(text) {
+  const lines = text.split("\n").filter((line) => line.trim());
+  return lines.length ? lines[lines.length - 1] : "";
+}
