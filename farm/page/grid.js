@@ -14,7 +14,7 @@ const SIZES = [
   [50000, 4, 1],
   [Infinity, 3, 1],
 ];
-const GUTTER = 52;
+const MOST_STRETCH = 1.4;
 const LABEL_EVERY = 26;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
 
@@ -81,16 +81,17 @@ export class FrameGrid {
     if (!width || (!isForced && width === this.laidWidth)) return;
     this.laidWidth = width;
     const [, cell, gap] = SIZES.find(([most]) => this.shot.length <= most);
-    const fitting = Math.max(1, Math.floor((width - GUTTER) / cell));
-    this.columns = fitting > 20 ? fitting - (fitting % 10) : fitting;
-    Object.assign(this, { cell, gap });
-    const rows = Math.ceil(this.shot.length / this.columns);
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    const height = rows * cell + 1;
-    this.canvas.width = Math.round((GUTTER + this.columns * cell) * ratio);
-    this.canvas.height = Math.round(height * ratio);
-    this.canvas.style.width = `${GUTTER + this.columns * cell}px`;
-    this.canvas.style.height = `${height}px`;
+    this.gutter = 14 + 7 * String(this.shot.number(this.shot.length - 1)).length;
+    this.columns = roundDown(Math.max(1, Math.floor((width - this.gutter) / cell)));
+    const fitting = Math.floor(((width - this.gutter) / this.columns) * ratio) / ratio; // whole pixels draw sharp
+    Object.assign(this, { gap, cell: Math.min(fitting, cell * MOST_STRETCH) });
+    const rows = Math.ceil(this.shot.length / this.columns);
+    const [across, down] = [this.gutter + this.columns * this.cell, rows * this.cell + 1];
+    this.canvas.width = Math.round(across * ratio);
+    this.canvas.height = Math.round(down * ratio);
+    this.canvas.style.width = `${across}px`;
+    this.canvas.style.height = `${down}px`;
     this.pen = this.canvas.getContext("2d");
     this.pen.scale(ratio, ratio);
     this.readColours();
@@ -115,12 +116,12 @@ export class FrameGrid {
     this.pen.textBaseline = "middle";
     for (let row = 0; row < rows; row += every) {
       const y = Math.max(6, row * this.cell + (this.cell - this.gap) / 2);
-      this.pen.fillText(String(this.shot.number(row * this.columns)), GUTTER - 8, y);
+      this.pen.fillText(String(this.shot.number(row * this.columns)), this.gutter - 8, y);
     }
   }
 
   corner(position) {
-    return [GUTTER + (position % this.columns) * this.cell, Math.floor(position / this.columns) * this.cell];
+    return [this.gutter + (position % this.columns) * this.cell, Math.floor(position / this.columns) * this.cell];
   }
 
   drawCell(position, { isFresh = false } = {}) {
@@ -184,7 +185,7 @@ export class FrameGrid {
 
   at(event) {
     const box = this.canvas.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left - GUTTER) / this.cell);
+    const column = Math.floor((event.clientX - box.left - this.gutter) / this.cell);
     const row = Math.floor((event.clientY - box.top) / this.cell);
     const position = row * this.columns + column;
     return column >= 0 && column < this.columns && position >= 0 && position < this.shot.length ? position : -1;
@@ -243,4 +244,10 @@ export class FrameGrid {
     const end = y + 2 * this.cell - this.box.clientHeight;
     if (end > this.box.scrollTop) this.box.scrollTop = end;
   }
+}
+
+// Rows that begin with round numbers are easier to read.
+function roundDown(columns) {
+  if (columns > 20) return columns - (columns % 10);
+  return columns > 5 ? columns - (columns % 5) : columns;
 }

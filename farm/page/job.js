@@ -6,7 +6,6 @@ import { el, setText } from "./dom.js";
 import { clock, count, duration, percent, rangeText } from "./format.js";
 import { FramePanel } from "./frame.js";
 import { FrameGrid } from "./grid.js";
-import { leftText } from "./jobs.js";
 import { LogPanel } from "./log.js";
 import { tellPulse } from "./notices.js";
 import { PicturePanel } from "./pictures.js";
@@ -63,7 +62,7 @@ class JobPage {
           this.grid.node,
           this.actions.retryNode,
         ),
-        el("section", { class: "card", "aria-label": "Seconds per frame" }, el("h2", {}, "Seconds per frame"), this.plot.node),
+        el("section", { class: "card seconds", "aria-label": "Seconds per frame" }, el("h2", {}, "Seconds per frame"), this.plot.node),
         this.log.node,
       ),
       el("div", { class: "narrow" }, this.pictures.node, this.panel.node, this.facts.node),
@@ -100,7 +99,8 @@ class JobPage {
     this.plot.set(data.plot, job.seconds_per_frame);
     this.actions.set(job);
     this.facts.set(job);
-    this.pictures.set(data.newest_frame, job.files);
+    const { focus } = this.grid;
+    this.pictures.set(data.newest_frame, job.files, focus >= 0 && this.shot.state(focus) === "completed");
     this.panel.poke();
     this.log.poke();
     if (this.wantedFrame !== null) this.show(this.wantedFrame);
@@ -120,7 +120,7 @@ class JobPage {
     this.actions.choose(rangeText(numbers));
     const number = focus < 0 ? null : this.shot.number(focus);
     this.panel.show(number);
-    this.pictures.choose(number);
+    this.pictures.choose(number, focus >= 0 && this.shot.state(focus) === "completed");
     const hash = `#/jobs/${encodeURIComponent(this.id)}${number === null ? "" : `/frames/${number}`}`;
     if (location.hash !== hash) history.replaceState(null, "", hash);
   }
@@ -153,7 +153,7 @@ class JobPage {
 // The few numbers that a person looks for first.
 class Tiles {
   constructor() {
-    const names = { done: "Finished", left: "Time", speed: "Median a frame", workers: "Workers", started: "Running for" };
+    const names = { done: "Finished", left: "Time left", speed: "Median a frame", workers: "Workers", started: "Running for" };
     this.values = {};
     this.node = el(
       "dl",
@@ -165,7 +165,7 @@ class Tiles {
   set(job) {
     const done = job.frames.completed ?? 0;
     setText(this.values.done, `${percent(done, job.frame_count)} · ${count(done)} of ${count(job.frame_count)}`);
-    setText(this.values.left, job.state === "failed" || job.state === "paused" ? "–" : leftText(job) || "–");
+    setText(this.values.left, job.state === "active" ? duration(job.seconds_left) : "–");
     setText(this.values.speed, duration(job.seconds_per_frame));
     setText(this.values.workers, job.workers ? String(job.workers) : "none now");
     setText(this.values.started, job.started_s ? duration((job.ended_s ?? headNow()) - job.started_s) : "–");

@@ -107,7 +107,7 @@ function updateRow(row, job) {
 }
 
 // What a person waits for, in a few words.
-export function leftText(job) {
+function leftText(job) {
   if (job.state === "active") {
     return job.seconds_left === null ? "time left not known yet" : `${duration(job.seconds_left)} left`;
   }

@@ -13,23 +13,25 @@ export class PicturePanel {
     this.kind = "newest";
     this.newest = null;
     this.chosen = null;
+    this.isChosenFinished = false;
     this.hasSheet = false;
     this.tabs = Object.fromEntries(
       Object.entries(NAMES).map(([kind, name]) => [kind, el("button", { onclick: () => this.pick(kind) }, name)]),
     );
     this.image = el("img", { alt: "", hidden: true });
     this.large = el("button", { class: "picture", onclick: () => this.enlarge() }, this.image);
-    this.caption = el("figcaption", { "aria-live": "polite" });
+    this.words = el("figcaption", { "aria-live": "polite" });
     this.node = el(
       "section",
       { class: "card pictures", "aria-label": "Pictures" },
       el("div", { class: "chips", role: "group", "aria-label": "Which picture" }, Object.values(this.tabs)),
-      el("figure", {}, this.large, this.caption),
+      el("figure", {}, this.large, this.words),
     );
     this.draw();
   }
 
-  set(newest, files) {
+  set(newest, files, isChosenFinished) {
+    this.isChosenFinished = isChosenFinished;
     const sheet = files.find((file) => file.name === "contact.png")?.sha256 ?? null;
     this.hasSheet = sheet !== null;
     this.newest = newest;
@@ -37,8 +39,9 @@ export class PicturePanel {
     this.load();
   }
 
-  choose(number) {
+  choose(number, isFinished) {
     this.chosen = number;
+    this.isChosenFinished = isFinished;
     this.pick(number === null ? "newest" : "chosen");
   }
 
@@ -58,13 +61,19 @@ export class PicturePanel {
 
   get path() {
     if (this.kind === "sheet") return jobPath(this.id, "/pictures/contact-sheet");
-    const frame = this.kind === "newest" ? this.newest : this.chosen;
+    const frame = this.kind === "newest" ? this.newest : this.isChosenFinished ? this.chosen : null;
     return frame === null ? null : jobPath(this.id, `/pictures/frames/${frame}`);
+  }
+
+  get caption() {
+    if (this.kind === "sheet") return "Frames spread over the shot";
+    if (this.kind === "newest") return this.newest === null ? "No frame is finished yet." : `Frame ${this.newest}, finished last`;
+    return this.isChosenFinished ? `Frame ${this.chosen}` : `Frame ${this.chosen} is not finished.`;
   }
 
   async load() {
     const { path } = this;
-    const caption = { newest: this.newest === null ? "No frame is finished yet." : `Frame ${this.newest}, finished last`, chosen: `Frame ${this.chosen}`, sheet: "Frames spread over the shot" }[this.kind];
+    const { caption } = this;
     if (path === null) return this.clear(caption);
     this.controller?.abort();
     this.controller = new AbortController();
@@ -74,8 +83,7 @@ export class PicturePanel {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof HeadError)) throw error;
-      const isMissing = error.status === 404;
-      this.clear(isMissing ? `${caption}: not finished yet` : error.message);
+      this.clear(error.message);
     }
   }
 
@@ -94,7 +102,7 @@ export class PicturePanel {
     this.image.alt = caption;
     this.image.hidden = false;
     this.large.disabled = false;
-    setText(this.caption, `${caption} · ${next.naturalWidth} × ${next.naturalHeight}`);
+    setText(this.words, `${caption} · ${next.naturalWidth} × ${next.naturalHeight}`);
     if (this.dialog) this.dialog.querySelector("img").src = url;
   }
 
@@ -104,7 +112,7 @@ export class PicturePanel {
     this.image.removeAttribute("src");
     this.image.hidden = true;
     this.large.disabled = true;
-    setText(this.caption, caption);
+    setText(this.words, caption);
   }
 
   // The picture as large as the window; arrow keys go on to the frames beside it.

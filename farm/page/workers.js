@@ -26,7 +26,7 @@ export function workersView() {
     dashboard.append(
       link
         ? el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, "Ray's dashboard")
-        : "Ray's dashboard belongs to a cluster that the head has joined; this head runs its own, without one.",
+        : "This head runs its own Ray, without a dashboard. One that joins a cluster links to the cluster's here.",
     );
   }
 
