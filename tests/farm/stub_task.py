@@ -68,7 +68,7 @@ def _misbehave(plan, frame, folder):
         happened = counter.stat().st_size if counter.exists() else 0
         if happened < times:
             _append(counter, "x")
-            act()
+            act(plan)
 
 
 def _append(path, text):
@@ -76,23 +76,23 @@ def _append(path, text):
         stream.write(text)
 
 
-def _raise():
-    raise DataError("the stub was told to fail")
+def _raise(plan):
+    raise DataError(plan.get("words", "the stub was told to fail"))
 
 
-def _fill_disk():
+def _fill_disk(plan):
     raise OSError(28, "No space left on device")
 
 
-def _crash():
+def _crash(plan):
     ctypes.string_at(0)
 
 
-def _hang():
+def _hang(plan):
     time.sleep(10_000)
 
 
-def _leave():
+def _leave(plan):
     os._exit(7)
 
 
