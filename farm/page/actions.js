@@ -60,6 +60,8 @@ export class ActionBar {
       setAttribute(button, "title", isAllowed ? null : this.job && `This job belongs to ${this.job.owner}.`);
     }
     this.priority.disable(!isReady);
+    this.retryNode.hidden = isOpen && isAllowed && !this.frames.value;
+    this.frames.hidden = this.retry.hidden = !isAllowed;
     this.retry.disabled = !isReady || isOpen || !this.frames.value.trim();
     setText(this.why, this.hint(isOpen, isAllowed));
   }

@@ -14,6 +14,7 @@ const SIZES = [
   [50000, 4, 1],
   [Infinity, 3, 1],
 ];
+const NARROW = 480; // a phone shows smaller cells
 const MOST_STRETCH = 1.4;
 const LABEL_EVERY = 26;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
@@ -80,7 +81,8 @@ export class FrameGrid {
     const width = this.box.clientWidth;
     if (!width || (!isForced && width === this.laidWidth)) return;
     this.laidWidth = width;
-    const [, cell, gap] = SIZES.find(([most]) => this.shot.length <= most);
+    const many = this.shot.length * (width < NARROW ? 2 : 1);
+    const [, cell, gap] = SIZES.find(([most]) => many <= most);
     const ratio = Math.min(3, window.devicePixelRatio || 1);
     this.gutter = 14 + 7 * String(this.shot.number(this.shot.length - 1)).length;
     this.columns = roundDown(Math.max(1, Math.floor((width - this.gutter) / cell)));

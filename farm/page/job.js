@@ -71,8 +71,12 @@ class JobPage {
       "article",
       { class: "page job" },
       el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "‹ Jobs")),
-      el("div", { class: "head" }, this.title, this.state.node, this.actions.node),
-      this.about,
+      el(
+        "div",
+        { class: "head" },
+        el("div", { class: "titles" }, el("div", {}, this.title, this.state.node), this.about),
+        this.actions.node,
+      ),
       this.message,
       this.bar.node,
       this.tiles.node,
@@ -155,10 +159,11 @@ class Tiles {
   constructor() {
     const names = { done: "Finished", left: "Time left", speed: "Median a frame", workers: "Workers", started: "Running for" };
     this.values = {};
+    this.names = {};
     this.node = el(
       "dl",
       { class: "tiles" },
-      Object.entries(names).map(([key, name]) => el("div", {}, el("dt", {}, name), (this.values[key] = el("dd", {})))),
+      Object.entries(names).map(([key, name]) => el("div", {}, (this.names[key] = el("dt", {}, name)), (this.values[key] = el("dd", {})))),
     );
   }
 
@@ -168,6 +173,7 @@ class Tiles {
     setText(this.values.left, job.state === "active" ? duration(job.seconds_left) : "–");
     setText(this.values.speed, duration(job.seconds_per_frame));
     setText(this.values.workers, job.workers ? String(job.workers) : "none now");
+    setText(this.names.started, job.ended_s ? "Ran for" : "Running for");
     setText(this.values.started, job.started_s ? duration((job.ended_s ?? headNow()) - job.started_s) : "–");
   }
 }

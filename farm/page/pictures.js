@@ -18,13 +18,13 @@ export class PicturePanel {
     this.tabs = Object.fromEntries(
       Object.entries(NAMES).map(([kind, name]) => [kind, el("button", { onclick: () => this.pick(kind) }, name)]),
     );
-    this.image = el("img", { alt: "", hidden: true });
-    this.large = el("button", { class: "picture", onclick: () => this.enlarge() }, this.image);
+    this.image = el("img", { alt: "" });
+    this.large = el("button", { class: "picture", hidden: true, onclick: () => this.enlarge() }, this.image);
     this.words = el("figcaption", { "aria-live": "polite" });
     this.node = el(
       "section",
       { class: "card pictures", "aria-label": "Pictures" },
-      el("div", { class: "chips", role: "group", "aria-label": "Which picture" }, Object.values(this.tabs)),
+      (this.chips = el("div", { class: "chips", role: "group", "aria-label": "Which picture" }, Object.values(this.tabs))),
       el("figure", {}, this.large, this.words),
     );
     this.draw();
@@ -56,6 +56,7 @@ export class PicturePanel {
     for (const [kind, tab] of Object.entries(this.tabs)) setAttribute(tab, "aria-pressed", String(kind === this.kind));
     this.tabs.chosen.hidden = this.chosen === null;
     this.tabs.sheet.hidden = !this.hasSheet;
+    this.chips.hidden = this.chosen === null && !this.hasSheet;
     setText(this.tabs.chosen, `Frame ${this.chosen}`);
   }
 
@@ -74,12 +75,13 @@ export class PicturePanel {
   async load() {
     const { path } = this;
     const { caption } = this;
-    if (path === null) return this.clear(caption);
-    this.controller?.abort();
+    this.controller?.abort(); // an earlier answer must not come over a later choice
     this.controller = new AbortController();
+    const { signal } = this.controller;
+    if (path === null) return this.clear(caption);
     try {
-      const found = await picture(path, { tag: path === this.shownPath ? this.tag : null, signal: this.controller.signal });
-      if (found) await this.put(found, path, caption);
+      const found = await picture(path, { tag: path === this.shownPath ? this.tag : null, signal });
+      if (found) await this.put(found, path, caption, signal);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof HeadError)) throw error;
@@ -87,21 +89,21 @@ export class PicturePanel {
     }
   }
 
-  async put({ url, tag }, path, caption) {
+  async put({ url, tag }, path, caption, signal) {
     const next = new Image();
     next.src = url;
     try {
       await next.decode(); // so that the old picture stands until the new one can be shown
     } catch {
       URL.revokeObjectURL(url);
-      return this.clear("The file is no picture.");
+      return signal.aborted ? null : this.clear("The file is no picture.");
     }
+    if (signal.aborted) return URL.revokeObjectURL(url);
     if (this.url) URL.revokeObjectURL(this.url);
     Object.assign(this, { url, tag, shownPath: path });
     this.image.src = url;
     this.image.alt = caption;
-    this.image.hidden = false;
-    this.large.disabled = false;
+    this.large.hidden = false;
     setText(this.words, `${caption} · ${next.naturalWidth} × ${next.naturalHeight}`);
     if (this.dialog) this.dialog.querySelector("img").src = url;
   }
@@ -110,8 +112,7 @@ export class PicturePanel {
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = this.tag = this.shownPath = null;
     this.image.removeAttribute("src");
-    this.image.hidden = true;
-    this.large.disabled = true;
+    this.large.hidden = true;
     setText(this.words, caption);
   }
 

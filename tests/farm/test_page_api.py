@@ -97,7 +97,9 @@ def test_files_are_open_and_carry_the_policy(head, path):
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/page/", "/page/../api.py", "/page/%2e%2e/api.py", "/page/nothing.js", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/page/", "/page/../api.py", "/page/%2e%2e/api.py", "/page/nothing.js", "/openapi.json"]
+)
 def test_nothing_else_is_open(head, path):
     assert call(head, "GET", path, token="")[0] == 401
 
@@ -137,7 +139,9 @@ def test_a_code_signs_in_once(head):
     assert sign_in(head, code)[0] == 401
 
 
-@pytest.mark.parametrize("body", [{}, {"code": ""}, {"code": "x" * 43}, {"code": 5}, {"code": "x" * 201}, {"token": "x"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"code": ""}, {"code": "x" * 43}, {"code": 5}, {"code": "x" * 201}, {"token": "x"}]
+)
 def test_what_is_no_code_signs_nobody_in(head, body):
     status, _, content = call(head, "POST", "/api/v1/sessions", token="", body=body)
     assert status in (401, 422)
@@ -187,9 +191,7 @@ def test_overview_tells_jobs_and_workers(head, finished):
 
 def test_frames_come_as_runs_in_the_shots_order(head, failed):
     content = asked(head, f"/jobs/{failed}/page")
-    numbers = [
-        number for first, last, step in content["spans"] for number in range(first, last + 1, step)
-    ]
+    numbers = [number for first, last, step in content["spans"] for number in range(first, last + 1, step)]
     states = [content["states"][index] for many, index in content["runs"] for _ in range(many)]
     rows = head.client.frames(failed)
     assert numbers == [row["frame"] for row in rows]

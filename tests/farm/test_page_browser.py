@@ -71,7 +71,9 @@ def tab(browser):
     assert page.evaluate("window.violations") == []
     assert page.evaluate("window.harm") is None
     assert [text for text in page.troubles if not any(allowed in text for allowed in page.allowed)] == []
-    assert {address.split("/")[2] for address in page.addresses if address.startswith("http")} <= {page.url.split("/")[2]}
+    assert {address.split("/")[2] for address in page.addresses if address.startswith("http")} <= {
+        page.url.split("/")[2]
+    }
     assert not [address for address in page.addresses for secret in page.secrets if secret in address.partition("#")[0]]
     context.close()
 
@@ -203,7 +205,9 @@ def test_failed_frame_tells_why_and_is_tried_again(tab, head):
     tab.get_by_role("button", name="1 failed").click()
     panel = tab.get_by_label("Chosen frame", exact=True)
     panel.get_by_role("heading", name="Frame 33").wait_for()
-    panel.get_by_text("failed, 2 × failed").wait_for()
+    panel.get_by_text(re.compile("failed, 2 . failed")).wait_for()
+    tab.get_by_text("Frame 33 is not finished.").wait_for()
+    assert not tab.locator(".pictures img").is_visible()
     assert panel.locator(".attempts > li").count() == 2
     panel.locator(".attempts button").first.click()
     tab.get_by_role("heading", name=re.compile(r"Log of attempt \d+")).wait_for()
@@ -213,6 +217,7 @@ def test_failed_frame_tells_why_and_is_tried_again(tab, head):
     tab.get_by_role("button", name="Retry these").click()
     wait_until(lambda: head.client.frames(job_id)[32]["state"] == "completed")
     panel.get_by_text("finished").wait_for()
+    tab.locator(".pictures img").wait_for()
     key = head.client.frames(job_id)[32]["key"]
     panel.get_by_text(key).wait_for()
 
@@ -235,7 +240,7 @@ def test_mouse_and_keyboard_choose_frames(tab, head):
     tab.get_by_role("heading", name="Frame 105").wait_for()
     tab.keyboard.press("End")
     tab.get_by_role("heading", name="Frame 160").wait_for()
-    tab.get_by_role("button", name="Frame 160, 16").or_(tab.locator(".picture:enabled")).first.click()
+    tab.locator(".picture").click()
     tab.locator("dialog.large img").wait_for()
     tab.keyboard.press("ArrowLeft")
     tab.keyboard.press("Escape")
@@ -247,7 +252,7 @@ def test_address_leads_to_a_frame_and_back(tab, head):
     wait_for_state(head, "linked", "completed")
     signed_in(tab, head, "#/jobs/linked/frames/7")
     tab.get_by_role("heading", name="Frame 7").wait_for()
-    tab.get_by_role("link", name="‹ Jobs").click()
+    tab.locator(".crumb a").click()
     tab.get_by_role("heading", name="Jobs").wait_for()
     tab.get_by_label("Find jobs by name, id or owner").fill("linked")
     wait_until(lambda: tab.locator(".jobs > li").count() == 1)
@@ -302,7 +307,7 @@ def test_texts_that_look_like_code_do_nothing(tab, head):
     tab.locator(".lines details summary").first.click()
     assert SCRIPT_TEXT in tab.locator(".lines pre").first.text_content()
     tab.locator("summary", has_text="Job").click()
-    tab.locator(".facts").get_by_text(HARM).wait_for()
+    tab.locator("details .facts").get_by_text(HARM).wait_for()
     assert tab.locator("main script, main img[src=x]").count() == 0
     tab.allowed.append("404")
     tab.goto(f"{head.url}/#/jobs/{HARM.replace('/', '')}")
@@ -317,7 +322,7 @@ def test_policy_stops_what_would_be_injected(browser, head):
           const tries = {
             markup: () => (document.body.innerHTML = "<b>x</b>"),
             code: () => document.body.setAttribute("onclick", "window.harm = 1") ?? document.body.click(),
-            text: () => document.body.append(Object.assign(document.createElement("script"), { text: "window.harm = 1" })),
+            text: () => (document.createElement("script").text = "window.harm = 1"),
             elsewhere: () => fetch("http://127.0.0.1:9/"),
           };
           const refused = [];
@@ -327,18 +332,16 @@ def test_policy_stops_what_would_be_injected(browser, head):
           return [refused, window.harm ?? null];
         }"""
     )
-    assert refused == [["markup", "code", "text", "elsewhere"], None] or refused == [["markup", "text", "elsewhere"], None]
+    assert refused == [["markup", "code", "text", "elsewhere"], None]
     page.close()
 
 
 def test_other_pages_can_neither_frame_nor_read_it(browser, head):
     page = browser.new_page()
-    page.goto(f"{head.url}/healthz")  # an origin that is not the page's own would be refused all the more
     page.set_content(f"<iframe src='{head.url}/'></iframe>")
-    page.wait_for_timeout(500)
-    frames = [frame for frame in page.frames if frame != page.main_frame]
-    assert all(frame.locator("#token").count() == 0 for frame in frames)
-    page.goto("about:blank")
+    page.wait_for_timeout(1000)
+    framed = [frame.url for frame in page.frames if frame != page.main_frame]
+    assert framed == ["chrome-error://chromewebdata/"]
     token = head.client.token
     answer = page.evaluate(
         f"""fetch("{head.url}/api/v1/jobs", {{headers: {{Authorization: "Bearer {token}"}}}}).then(() => 1, () => 0)"""
@@ -375,7 +378,7 @@ def test_nothing_is_wider_than_the_window(tab, head, width):
 def test_long_shot_opens_and_moves_quickly(tab, head):
     submit(head, "long", frames="1-100000", chunk_size=1000, is_paused_at_start=True)
     signed_in(tab, head, "#/jobs/long")
-    tab.get_by_text("100 000 waiting").or_(tab.get_by_text("100\u202f000 waiting")).first.wait_for()
+    tab.get_by_text("100\u202f000 waiting").first.wait_for()
     tab.locator(".grid canvas").focus()
     tab.keyboard.press("End")
     tab.get_by_role("heading", name="Frame 100000").wait_for()
@@ -383,7 +386,8 @@ def test_long_shot_opens_and_moves_quickly(tab, head):
         """async () => {
           const canvas = document.querySelector(".grid canvas");
           const started = performance.now();
-          for (let step = 0; step < 50; step += 1) canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+          const press = () => canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+          for (let step = 0; step < 50; step += 1) press();
           return (performance.now() - started) / 50;
         }"""
     )
@@ -391,17 +395,11 @@ def test_long_shot_opens_and_moves_quickly(tab, head):
     tab.get_by_role("heading", name="Frame 99950").wait_for()
 
 
-def test_silent_head_is_told_and_found_again(tab, tmp_path, browser):
-    (tmp_path / "site").mkdir()
-    lone = Head(tmp_path / "state", tmp_path / "site", "this-machine").start()
-    signed_in(tab, lone)
+def test_silent_head_is_told_and_found_again(tab, head):
+    signed_in(tab, head)
     tab.get_by_text("Live").wait_for()
     tab.allowed.append("ERR_CONNECTION_REFUSED")
-    lone.process.send_signal(signal.SIGSTOP)
-    tab.route("**/overview", lambda route: route.abort())
-    tab.allowed.append("ERR_FAILED")
+    tab.route("**/overview", lambda route: route.abort("connectionrefused"))
     tab.get_by_text("The head does not answer; trying again").wait_for()
-    lone.process.send_signal(signal.SIGCONT)
     tab.unroute("**/overview")
     tab.get_by_text("Live").wait_for()
-    lone.end(signal.SIGTERM)

@@ -147,7 +147,12 @@ def test_what_is_in_hand_and_what_was_finished_last(ledger, view, make_job, root
     ]
     assert page["newest_frame"] == 8
     assert page["plot"] == [[1, 1, 0.25, 0.25, 0.25], [8, 8, 0.5, 0.5, 0.5]]
-    assert page["runs"] == [[1, page["states"].index("completed")], [6, 0], [1, page["states"].index("completed")], [12, 0]]
+    assert page["runs"] == [
+        [1, page["states"].index("completed")],
+        [6, 0],
+        [1, page["states"].index("completed")],
+        [12, 0],
+    ]
     assert page["job"]["workers"] == 2
 
 
