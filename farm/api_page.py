@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Query
+from fastapi import APIRouter, FastAPI, Query
 from fastapi import Path as InAddress
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse, Response
@@ -52,14 +52,19 @@ class CodeBody(BaseModel):
 
 
 def add_page_routes(app: FastAPI, page: PageSite, *, prefix: str) -> None:
-    """Add the routes to the application; `POST /sessions` must be open, all others need a user."""
-    _add_session_routes(app, page, prefix)
-    _add_watching_routes(app, page, prefix)
-    _add_picture_routes(app, page, prefix)
+    """Add the routes to the application; `POST /sessions` must be open, all others need a user.
+
+    They follow the page, so the description of the API for programs leaves them out.
+    """
+    routes = APIRouter(prefix=prefix, include_in_schema=False)
+    _add_session_routes(routes, page)
+    _add_watching_routes(routes, page)
+    _add_picture_routes(routes, page)
+    app.include_router(routes)
 
 
-def _add_session_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
-    @app.post(f"{prefix}/session-codes")
+def _add_session_routes(routes: APIRouter, page: PageSite) -> None:
+    @routes.post("/session-codes")
     def make_code(request: Request) -> JSONResponse:
         """Return a code that signs one browser in; a session itself cannot ask for it, so that it ends in time."""
         own = user_of_token(read_users(page.token_file), bearer_token(request))
@@ -67,7 +72,7 @@ def _add_session_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
             return JSONResponse({"error": "not allowed: a session cannot open another"}, status_code=403)
         return JSONResponse({"code": page.sessions.make_code(own), "seconds": CODE_LIFE_S})
 
-    @app.post(f"{prefix}/sessions")
+    @routes.post("/sessions")
     def sign_in(body: CodeBody) -> JSONResponse:
         """Turn a code into a session's token; it works once."""
         token = page.sessions.redeem(body.code)
@@ -76,22 +81,22 @@ def _add_session_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
             return JSONResponse({"error": "the code was used already or is too old; ask for a new one"}, 401)
         return JSONResponse({"token": token, "user": user.name, "role": user.role}, status_code=201)
 
-    @app.get(f"{prefix}/session")
+    @routes.get("/session")
     def who(request: Request) -> dict[str, str]:
         """Return who is calling."""
         user: User = request.scope["user"]
         return {"user": user.name, "role": user.role}
 
-    @app.delete(f"{prefix}/session")
+    @routes.delete("/session")
     def sign_out(request: Request) -> dict[str, bool]:
         """End the session that calls; a user's own token stays."""
         return {"ended": page.sessions.end(bearer_token(request))}
 
 
-def _add_watching_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
+def _add_watching_routes(routes: APIRouter, page: PageSite) -> None:
     view = page.view
 
-    @app.get(f"{prefix}/overview")
+    @routes.get("/overview")
     def see_overview(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Response:
         """Return the newest jobs, the workers with what they do, and the machines."""
 
@@ -100,17 +105,17 @@ def _add_watching_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
 
         return _tagged(request, view.answer(("overview", limit, page.pool()), make))
 
-    @app.get(prefix + "/jobs/{job_id}/page")
+    @routes.get("/jobs/{job_id}/page")
     def see_job(job_id: str, request: Request) -> Response:
         """Return a job and its frames' states as runs."""
         return _tagged(request, view.answer(("job", job_id), lambda: job_page(view, job_id)))
 
-    @app.get(prefix + "/jobs/{job_id}/frames/{frame}")
+    @routes.get("/jobs/{job_id}/frames/{frame}")
     def see_frame(job_id: str, frame: FrameNumber, request: Request) -> Response:
         """Return one frame and the attempts at it."""
         return _tagged(request, view.answer(("frame", job_id, frame), lambda: frame_page(view, job_id, frame)))
 
-    @app.get(prefix + "/jobs/{job_id}/journal")
+    @routes.get("/jobs/{job_id}/journal")
     def see_journal(
         job_id: str,
         request: Request,
@@ -122,13 +127,13 @@ def _add_watching_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
         return _tagged(request, view.answer(key, lambda: journal(view, job_id, attempt=attempt, limit=limit)))
 
 
-def _add_picture_routes(app: FastAPI, page: PageSite, prefix: str) -> None:
-    @app.get(prefix + "/jobs/{job_id}/pictures/frames/{frame}")
+def _add_picture_routes(routes: APIRouter, page: PageSite) -> None:
+    @routes.get("/jobs/{job_id}/pictures/frames/{frame}")
     def frame_picture(job_id: str, frame: FrameNumber, request: Request) -> Response:
         """Return a finished frame."""
         return _picture(request, page.pictures, page.pictures.frame(job_id, frame))
 
-    @app.get(prefix + "/jobs/{job_id}/pictures/contact-sheet")
+    @routes.get("/jobs/{job_id}/pictures/contact-sheet")
     def contact_sheet(job_id: str, request: Request) -> Response:
         """Return the contact sheet."""
         return _picture(request, page.pictures, page.pictures.contact_sheet(job_id))

@@ -35,13 +35,16 @@ export function percent(part, whole) {
   return `${part < whole ? Math.floor(value) : 100} %`;
 }
 
-// Ascending numbers as the farm writes them: 1-20,33
+// Ascending numbers as the farm reads them: 1-20,33,40-60x5
 export function rangeText(numbers) {
   const parts = [];
   for (let start = 0; start < numbers.length; ) {
+    const step = numbers[start + 1] - numbers[start];
     let end = start;
-    while (end + 1 < numbers.length && numbers[end + 1] === numbers[end] + 1) end += 1;
-    parts.push(start === end ? `${numbers[start]}` : `${numbers[start]}-${numbers[end]}`);
+    while (end + 1 < numbers.length && numbers[end + 1] - numbers[end] === step) end += 1;
+    if (step > 1 && end < start + 2) end = start; // two frames far apart are no span
+    const span = `${numbers[start]}-${numbers[end]}`;
+    parts.push(end === start ? `${numbers[start]}` : step === 1 ? span : `${span}x${step}`);
     start = end + 1;
   }
   return parts.join(",");

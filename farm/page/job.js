@@ -27,7 +27,7 @@ class JobPage {
     this.title = el("h1", {}, id);
     this.state = stateWord();
     this.message = el("p", { class: "message" });
-    this.about = el("p", { class: "about" });
+    this.about = el("p", { class: "about" }, "Loading");
     this.tiles = new Tiles();
     this.bar = new StateBar();
     this.legend = new Legend((state) => this.grid.choose(this.shot.positionsOf(state)));
@@ -69,7 +69,7 @@ class JobPage {
     );
     return el(
       "article",
-      { class: "page job" },
+      { class: "page job", "data-state": "loading", "aria-busy": "true" },
       el("p", { class: "crumb" }, el("a", { href: "#/jobs" }, "‹ Jobs")),
       el(
         "div",
@@ -95,6 +95,7 @@ class JobPage {
     setText(this.message, job.message);
     this.message.hidden = !job.message;
     this.node.dataset.state = job.state;
+    this.node.removeAttribute("aria-busy");
     const counts = this.shot.counts();
     this.bar.set(counts, job.frame_count);
     this.legend.set(counts);
@@ -115,6 +116,7 @@ class JobPage {
     tellPulse(error?.status === 404 ? null : error);
     if (error?.status !== 404 || this.data) return;
     this.poller.stop();
+    this.node.removeAttribute("aria-busy");
     setText(this.about, "This head knows no such job.");
     this.body.hidden = this.tiles.node.hidden = this.bar.node.hidden = true;
   }

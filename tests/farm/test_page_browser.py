@@ -13,6 +13,7 @@ import time
 import pytest
 from head_process import SCRIPT, Head
 
+from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict
 from farm.client import FarmClient
 from farm.open_command import open_page
@@ -403,3 +404,13 @@ def test_silent_head_is_told_and_found_again(tab, head):
     tab.get_by_text("The head does not answer; trying again").wait_for()
     tab.unroute("**/overview")
     tab.get_by_text("Live").wait_for()
+
+
+@pytest.mark.parametrize("text", ["1", "1-20,33", "1,3", "1,5,9-30", "40-60x5,70", "-3-3,100", "1,2,4,8,16", "7-9x2"])
+def test_chosen_frames_are_written_so_that_the_farm_reads_the_same(browser, head, text):
+    numbers = list(FrameRange.parse(text).numbers)
+    page = browser.new_page()
+    page.goto(head.url)
+    written = page.evaluate("async (numbers) => (await import('/page/format.js')).rangeText(numbers)", numbers)
+    page.close()
+    assert list(FrameRange.parse(written).numbers) == numbers
