@@ -99,11 +99,9 @@ def _add_watching_routes(routes: APIRouter, page: PageSite) -> None:
     @routes.get("/overview")
     def see_overview(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Response:
         """Return the newest jobs, the workers with what they do, and the machines."""
-
-        def make() -> dict[str, Any]:
-            return overview(view, limit=limit) | _pool(page.pool())
-
-        return _tagged(request, view.answer(("overview", limit, page.pool()), make))
+        pool = page.pool()  # outside the view's lock: a cluster that is ill may be slow to answer
+        answer = view.answer(("overview", limit, pool), lambda: overview(view, limit=limit) | _pool(pool))
+        return _tagged(request, answer)
 
     @routes.get("/jobs/{job_id}/page")
     def see_job(job_id: str, request: Request) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,14 @@ class PoolFacts:
     workers: tuple[WorkerFacts, ...] = ()
     machines: tuple[MachineFacts, ...] = ()
     dashboard_url: str | None = None
+
+
+def machine_of_ray(node: Mapping[str, Any]) -> MachineFacts:
+    """Return a machine from what `ray.nodes` tells of it."""
+    resources = node["Resources"]
+    return MachineFacts(
+        node["NodeManagerHostname"],
+        node["Alive"],
+        cpu_count=resources.get("CPU", 0),
+        gpu_count=resources.get("GPU", 0),
+    )

@@ -29,7 +29,7 @@ from farm.errors import UnavailableError
 from farm.failures import failure_of
 from farm.file_lock import try_lock
 from farm.painters import Painters
-from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts
+from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts, machine_of_ray
 from farm.tasks import (
     AttemptEnded,
     Event,
@@ -290,6 +290,8 @@ class OnRay:
 
 def _known_text(promised: Any) -> str:
     """Return a text that a worker was asked for, empty where it has not come or never will."""
+    if not ray.is_initialized():  # asked now, Ray would start a cluster of its own
+        return ""
     try:
         ready, _ = ray.wait([promised], timeout=0)
         return ray.get(ready[0], timeout=1) if ready else ""
@@ -298,16 +300,10 @@ def _known_text(promised: Any) -> str:
 
 
 def _machines() -> tuple[MachineFacts, ...]:
-    nodes: list[dict[str, Any]] = ray.nodes()
-    return tuple(
-        MachineFacts(
-            node["NodeManagerHostname"],
-            node["Alive"],
-            cpu_count=node["Resources"].get("CPU", 0),
-            gpu_count=node["Resources"].get("GPU", 0),
-        )
-        for node in nodes
-    )
+    try:
+        return tuple(machine_of_ray(node) for node in ray.nodes())
+    except RayError:  # the cluster is gone, and the head will be
+        return ()
 
 
 def _dashboard_url() -> str | None:
