@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=("ray", "this-machine"), default="ray", help="where frames are rendered")
     options = parser.parse_args()
     head = functools.partial(running_head, options.demo / "work", backend=options.backend)
-    with tempfile.TemporaryDirectory() as folder, head(Path(folder)) as client:
+    with tempfile.TemporaryDirectory(prefix="farm-") as folder, head(Path(folder)) as client:
         submit_jobs(client, options.demo / "work", Path(folder) / "out")
         with sync_playwright() as driver:
             arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -117,7 +117,6 @@ def take_pictures(browser: Browser, client: FarmClient, pictures: Path) -> None:
     picture.take("farm_page_job", "#/jobs/shot-010-v3", "light")
     picture.take("farm_page_jobs", "#/jobs", "light")
     picture.take("farm_page_failed", f"#/jobs/shot-009-v1/frames/{FAILING_FRAMES}", "dark")
-    picture.take("farm_page_workers", "#/workers", "dark")
     picture.take("farm_page_phone", "#/jobs/shot-010-v3/frames/40", "light", size=PHONE)
 
 

@@ -63,6 +63,7 @@ export async function call(path, options) {
 
 // A user's own token is used once, for a code, and not kept.
 export async function signInWithToken(token) {
+  if (!/^[\w.~+/=-]+$/.test(token)) throw new HeadError("that is no token", 401);
   const { code } = await call("/session-codes", { method: "POST", body: {}, token });
   await signInWithCode(code);
 }
@@ -115,26 +116,30 @@ export class Poller {
     Object.assign(this, { path, everyMs, onData, onState });
     this.tag = null;
     this.failures = 0;
-    this.isStopped = false;
+    this.isStopped = this.isAsking = this.isStale = false;
+    this.controller = new AbortController();
     this.onVisible = () => document.visibilityState === "visible" && this.poke();
     document.addEventListener("visibilitychange", this.onVisible);
     this.poke();
   }
 
+  // Ask now; where an answer is on its way, once more after it, so that a slow head is not asked in vain.
   poke() {
     if (this.isStopped) return;
-    clearTimeout(this.timer);
-    this.controller?.abort();
-    this.controller = new AbortController();
-    this.ask(this.controller.signal);
+    if (this.isAsking) this.isStale = true;
+    else this.ask(this.controller.signal);
   }
 
   async ask(signal) {
+    clearTimeout(this.timer);
+    this.isAsking = true;
+    this.isStale = false;
     try {
       const headers = this.tag ? { "If-None-Match": this.tag } : {};
       const answer = await request(this.path, { headers, signal });
       if (answer.status !== 304) {
         const data = await answer.json();
+        if (this.isStopped) return;
         this.tag = answer.headers.get("etag");
         this.onData(data);
       }
@@ -145,17 +150,18 @@ export class Poller {
       if (!(error instanceof HeadError)) throw error;
       this.failures += 1;
       this.onState(error);
+    } finally {
+      this.isAsking = false;
     }
-    if (!this.isStopped && !signal.aborted && document.visibilityState === "visible") {
-      const waitMs = this.everyMs * Math.min(8, 2 ** this.failures);
-      this.timer = setTimeout(() => this.poke(), waitMs);
-    }
+    if (this.isStopped || document.visibilityState !== "visible") return;
+    const waitMs = this.isStale ? 0 : this.everyMs * Math.min(8, 2 ** this.failures);
+    this.timer = setTimeout(() => this.poke(), waitMs);
   }
 
   stop() {
     this.isStopped = true;
     clearTimeout(this.timer);
-    this.controller?.abort();
+    this.controller.abort();
     document.removeEventListener("visibilitychange", this.onVisible);
   }
 }

@@ -70,11 +70,15 @@ export class FramePanel {
         "p",
         {},
         el("button", { class: "link", title: "Show the log of this attempt", onclick: () => this.onAttempt(attempt.id) }, `Attempt ${attempt.id}`),
-        ` ${attempt.state} · ${attempt.worker} · ${clock(attempt.started_s)} · ${took} for ${attempt.frame_count} frames`,
+        ` ${attempt.state} · ${attempt.worker} · ${clock(attempt.started_s)} · ${took} for ${counted(attempt.frame_count)}`,
       ),
       attempt.lines.map((line) => reason(line.text)),
     );
   }
+}
+
+function counted(frames) {
+  return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
 function isHash(name) {

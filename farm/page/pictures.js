@@ -49,6 +49,7 @@ export class PicturePanel {
     this.kind = kind;
     this.draw();
     clearTimeout(this.timer);
+    this.controller?.abort(); // what is on its way must not come over this choice
     this.timer = setTimeout(() => this.load(), 120);
   }
 
@@ -72,16 +73,30 @@ export class PicturePanel {
     return this.isChosenFinished ? `Frame ${this.chosen}` : `Frame ${this.chosen} is not finished.`;
   }
 
+  // One picture at a time: where frames come faster than pictures, the next one fetched is the newest then.
   async load() {
-    const { path } = this;
-    const { caption } = this;
-    this.controller?.abort(); // an earlier answer must not come over a later choice
+    if (this.isLoading) {
+      this.isStale = true;
+      return;
+    }
+    this.isLoading = true;
+    this.isStale = false;
     this.controller = new AbortController();
-    const { signal } = this.controller;
+    try {
+      await this.fetch(this.controller.signal);
+    } finally {
+      this.isLoading = false;
+    }
+    if (this.isStale && !this.isStopped) this.load();
+  }
+
+  async fetch(signal) {
+    const { path, caption } = this;
     if (path === null) return this.clear(caption);
     try {
       const found = await picture(path, { tag: path === this.shownPath ? this.tag : null, signal });
       if (found) await this.put(found, path, caption, signal);
+      else this.describe(caption);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof HeadError)) throw error;
@@ -102,10 +117,15 @@ export class PicturePanel {
     if (this.url) URL.revokeObjectURL(this.url);
     Object.assign(this, { url, tag, shownPath: path });
     this.image.src = url;
-    this.image.alt = caption;
+    this.size = `${next.naturalWidth} × ${next.naturalHeight}`;
     this.large.hidden = false;
-    setText(this.words, `${caption} · ${next.naturalWidth} × ${next.naturalHeight}`);
+    this.describe(caption);
     if (this.dialog) this.dialog.querySelector("img").src = url;
+  }
+
+  describe(caption) {
+    this.image.alt = caption;
+    setText(this.words, `${caption} · ${this.size}`);
   }
 
   clear(caption) {
@@ -136,6 +156,7 @@ export class PicturePanel {
   }
 
   stop() {
+    this.isStopped = true;
     clearTimeout(this.timer);
     this.controller?.abort();
     this.dialog?.close();
