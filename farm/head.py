@@ -124,7 +124,7 @@ def _site(
     lane = PreviewLane(backend, options.roots)
     sessions = Sessions(options.state_folder / "sessions.json")
     page = PageSite(view, Pictures(view, options.roots), sessions, token_file, backend.facts)
-    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, page)
+    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, page=page)
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:

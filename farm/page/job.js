@@ -127,6 +127,11 @@ class JobPage {
     const number = focus < 0 ? null : this.shot.number(focus);
     this.panel.show(number);
     this.pictures.choose(number, focus >= 0 && this.shot.state(focus) === "completed");
+    clearTimeout(this.addressTimer); // browsers refuse an address that changes with every press of a held key
+    this.addressTimer = setTimeout(() => this.writeAddress(number), 250);
+  }
+
+  writeAddress(number) {
     const hash = `#/jobs/${encodeURIComponent(this.id)}${number === null ? "" : `/frames/${number}`}`;
     if (location.hash !== hash) history.replaceState(null, "", hash);
   }
@@ -151,6 +156,7 @@ class JobPage {
 
   stop() {
     clearInterval(this.ticker);
+    clearTimeout(this.addressTimer);
     this.poller.stop();
     for (const part of [this.grid, this.pictures, this.panel, this.log]) part.stop();
   }

@@ -233,7 +233,7 @@ def test_mouse_and_keyboard_choose_frames(tab, head):
     number = re.search(r"Frame (\d+) · finished", tab.locator(".tip").text_content()).group(1)
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + 10)
     tab.get_by_role("heading", name=f"Frame {number}").wait_for()
-    assert tab.url.endswith(f"#/jobs/{job_id}/frames/{number}")
+    tab.wait_for_url(f"**/#/jobs/{job_id}/frames/{number}")
     tab.keyboard.press("Home")
     for _ in range(4):
         tab.keyboard.press("Shift+ArrowRight")
@@ -383,16 +383,18 @@ def test_long_shot_opens_and_moves_quickly(tab, head):
     tab.locator(".grid canvas").focus()
     tab.keyboard.press("End")
     tab.get_by_role("heading", name="Frame 100000").wait_for()
-    took_ms = tab.evaluate(
-        """async () => {
+    drawn_count = tab.evaluate(
+        """() => {
           const canvas = document.querySelector(".grid canvas");
-          const started = performance.now();
+          const pen = canvas.getContext("2d");
+          let count = 0;
+          pen.fillRect = (...box) => (count += 1) && CanvasRenderingContext2D.prototype.fillRect.apply(pen, box);
           const press = () => canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
           for (let step = 0; step < 50; step += 1) press();
-          return (performance.now() - started) / 50;
+          return count;
         }"""
     )
-    assert took_ms < 50  # a cell or two is drawn again, not a hundred thousand
+    assert 50 <= drawn_count <= 1000  # some cells a step are drawn again, not a hundred thousand
     tab.get_by_role("heading", name="Frame 99950").wait_for()
 
 
