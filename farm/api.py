@@ -24,9 +24,12 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
+from farm.api_page import PageSite, add_page_routes
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
+from farm.page_files import WithPage
 from farm.reports import frame_list, job_list, job_report, log_lines
+from farm.sessions import Sessions
 from farm.states import JobAction
 from farm.tasks import PreviewResult
 from farm.tokens import User, read_users, user_of_token
@@ -37,7 +40,7 @@ BODY_LIMIT_BYTES = 1 << 20
 _PREFIX = f"/api/v{API_VERSION}"
 _PREVIEWS = f"{_PREFIX}/previews"
 _MOST_PREVIEWS = 8
-_OPEN_PATHS = {"/healthz", f"{_PREFIX}/version"}
+_OPEN_PATHS = {"/healthz", f"{_PREFIX}/version", f"{_PREFIX}/sessions"}
 _LONGEST_TOKEN = 512
 _MOST_OPEN_JOBS_PER_USER = 1000
 
@@ -77,12 +80,14 @@ class Site:
         token_file: Read anew for each call, so that a revoked token ends at once.
         preflight: Refuses a job that cannot succeed, before it is taken in.
         preview: Paints previews.
+        page: What the page shows; None leaves its routes out.
     """
 
     ledger: Ledger
     token_file: Path
     preflight: Callable[[Job], None]
     preview: PaintPreview = no_previews
+    page: PageSite | None = None
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -93,7 +98,11 @@ def make_app(site: Site) -> ASGIApp:
     _add_reading_routes(app, site)
     _add_writing_routes(app, site)
     _add_preview_route(app, site)
-    return KnownUsersOnly(LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES), token_file=site.token_file)
+    if site.page is not None:
+        add_page_routes(app, site.page, prefix=_PREFIX)
+    limited = LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES)
+    sessions = site.page.sessions if site.page else None
+    return WithPage(KnownUsersOnly(limited, token_file=site.token_file, sessions=sessions))
 
 
 def _add_open_routes(app: FastAPI) -> None:
@@ -210,14 +219,16 @@ def _status_of(error: DataError) -> int:
 class KnownUsersOnly:
     """Answers 401 to a call without a user's token, before its body is read; tells the application who calls."""
 
-    def __init__(self, app: ASGIApp, *, token_file: Path) -> None:
+    def __init__(self, app: ASGIApp, *, token_file: Path, sessions: Sessions | None = None) -> None:
         self._app = app
         self._token_file = token_file
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its user, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
-            user = user_of_token(read_users(self._token_file), _bearer_token(scope))
+            users, token = read_users(self._token_file), _bearer_token(scope)
+            user = user_of_token(users, token) or (self._sessions and self._sessions.user_of(token, users))
             if user is None:
                 error = {"error": "the token is missing or not known to this head"}
                 answer = JSONResponse(error, status_code=401, headers={"WWW-Authenticate": "Bearer"})

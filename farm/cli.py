@@ -19,6 +19,7 @@ import tyro
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict, read_job
 from farm.client import FarmClient, FarmError, connect, default_state_folder
+from farm.open_command import open_page
 from farm.run_command import roots_of, run_here
 
 JobFile = tyro.conf.Positional[Path]
@@ -207,6 +208,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    "open": open_page,
 }
 
 

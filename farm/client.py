@@ -102,6 +102,10 @@ class FarmClient:
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
 
+    def session_code(self) -> str:
+        """Return a code with which one browser can sign in on the head's page, once and within a minute."""
+        return self._call("POST", "/session-codes", body={})["code"]
+
     def preview(self, content: bytes, *, timeout_s: float = 120.0) -> PaintedPreview:
         """Return the generator's frame of a window of passes (`dvp_core.data.preview.request_to_bytes`); it blocks.
 

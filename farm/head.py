@@ -21,20 +21,25 @@ import uvicorn
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from farm.api import Site, make_app
+from farm.api_page import PageSite
 from farm.backends import Backend
 from farm.ledger import Ledger
+from farm.ledger_view import LedgerView
 from farm.local import BackendName, opened_backend
+from farm.pictures import Pictures
 from farm.preflight import check_job
 from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
+from farm.sessions import Sessions
 from farm.tasks import TaskFunction
 from farm.tokens import add_user, read_connection_token, read_users, user_of_token, write_connection
 from farm.worker import run_order
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _OWN_USER = "owner"
+_TOKENS = "tokens.json"
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,7 @@ def run_head(
         requeue_lost_frames(ledger, options.roots)
         listener = _listen(options)
         url = f"http://{options.host}:{listener.getsockname()[1]}"
-        token_file = options.state_folder / "tokens.json"
-        _write_own_connection(options.state_folder, token_file, url)
+        _write_own_connection(options.state_folder, options.state_folder / _TOKENS, url)
         with (
             opened_backend(
                 options.backend,
@@ -100,7 +104,8 @@ def run_head(
                 address=options.address,
                 gpu_share=options.gpu_share,
             ) as backend,
-            _serving(_site(options, ledger, token_file, backend, preflight), listener),
+            LedgerView(ledger.path) as view,
+            _serving(_site(options, ledger, view, backend, preflight), listener),
             _stop_asked() as is_asked,
         ):
             scheduler = Scheduler(ledger, backend, options.roots, options.scheduling)
@@ -111,12 +116,15 @@ def run_head(
 def _site(
     options: HeadOptions,
     ledger: Ledger,
-    token_file: Path,
+    view: LedgerView,
     backend: Backend,
     preflight: Callable[[Job, Roots], None],
 ) -> Site:
+    token_file = options.state_folder / _TOKENS
     lane = PreviewLane(backend, options.roots)
-    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint)
+    sessions = Sessions(options.state_folder / "sessions.json")
+    page = PageSite(view, Pictures(view, options.roots), sessions, token_file, backend.facts)
+    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, page=page)
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:
