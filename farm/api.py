@@ -217,7 +217,12 @@ class KnownUsersOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its user, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
-            user = user_of_token(read_users(self._token_file), _bearer_token(scope))
+            try:
+                user = user_of_token(read_users(self._token_file), _bearer_token(scope))
+            except DataError:  # its text names a file of the head's machine, which is nobody's business here
+                answer = JSONResponse({"error": "the head cannot read who may call"}, status_code=503)
+                await answer(scope, receive, send)
+                return
             if user is None:
                 error = {"error": "the token is missing or not known to this head"}
                 answer = JSONResponse(error, status_code=401, headers={"WWW-Authenticate": "Bearer"})

@@ -20,6 +20,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict, read_job
 from farm.client import FarmClient, FarmError, connect, default_state_folder
 from farm.run_command import roots_of, run_here
+from farm.user_commands import USER_COMMANDS
 
 JobFile = tyro.conf.Positional[Path]
 JobId = tyro.conf.Positional[str]
@@ -207,6 +208,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    **USER_COMMANDS,
 }
 
 

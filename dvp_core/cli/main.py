@@ -126,18 +126,20 @@ def _summary(function: Callable[..., Any]) -> str:
 
 
 def _find(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
-    """Return the command that the first one or two words name, and the words after it."""
+    """Return the command that the first one to three words name, and the words after it."""
     if words[0] in _OWN:  # the common case needs no look at other packages
         module, function, summary = _OWN[words[0]]
         return Command(words[0], summary, _loader(module, function)), words[1:]
     commands = _all_commands()
-    for count in (2, 1):
+    for count in (3, 2, 1):
         if (name := " ".join(words[:count])) in commands:
             return commands[name], words[count:]
     below = [name for name in commands if name.split()[0] == words[0]]
-    if below and (len(words) == 1 or words[1] in ("-h", "--help")):
-        _print_overview({name: commands[name] for name in below})
-        raise SystemExit(DONE if len(words) > 1 else WRONG_CALL)
+    asks_for_help = words[-1] in ("-h", "--help")
+    group = " ".join(words[:-1] if asks_for_help else words)
+    if of_group := {name: commands[name] for name in below if name.startswith(f"{group} ")}:
+        _print_overview(of_group)
+        raise SystemExit(DONE if asks_for_help else WRONG_CALL)
     known = ", ".join(below) if below else ", ".join(dict.fromkeys(name.split()[0] for name in commands))
     raise UsageError(f"there is no command '{' '.join(words[:2])}'. There is: {known}")
 
