@@ -6,8 +6,9 @@ the ledger never hears of.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -26,7 +27,9 @@ from dvp_core.data.job import Job, job_from_dict
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
+from farm.ledger_care import Forgetting, forget_jobs, set_priority
 from farm.reports import frame_list, job_list, job_report, log_lines
+from farm.roots import Roots
 from farm.states import JobAction
 from farm.tasks import PreviewResult
 from farm.tokens import User, read_users, user_of_token
@@ -68,6 +71,24 @@ class ActionBody(BaseModel):
     frames: str | None = Field(default=None, max_length=100_000)
 
 
+class PriorityBody(BaseModel):
+    """How urgent a job is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    priority: int = Field(ge=0, le=100)
+
+
+class GcBody(BaseModel):
+    """Which ended jobs are forgotten."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    older_than_days: float = Field(ge=0, le=100_000, allow_inf_nan=False)
+    with_files: bool = False
+    is_dry_run: bool = True
+
+
 @dataclass(frozen=True)
 class Site:
     """What the API works on.
@@ -77,12 +98,16 @@ class Site:
         token_file: Read anew for each call, so that a revoked token ends at once.
         preflight: Refuses a job that cannot succeed, before it is taken in.
         preview: Paints previews.
+        roots: The folders that jobs' paths name.
+        clock: Seconds since 1970.
     """
 
     ledger: Ledger
     token_file: Path
     preflight: Callable[[Job], None]
     preview: PaintPreview = no_previews
+    roots: Roots = field(default_factory=Roots)
+    clock: Callable[[], float] = time.time
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -151,16 +176,28 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
         is_new = site.ledger.submit(job, owner=user.name)
         return JSONResponse(job_report(site.ledger, job.id), status_code=201 if is_new else 200)
 
+    @app.post(_PREFIX + "/jobs/{job_id}/priority")
+    def prioritise(job_id: str, body: PriorityBody, request: Request) -> dict[str, Any]:
+        """Put an unfinished job before or behind others, from the next chunk on."""
+        _refuse_strangers(site.ledger, job_id, request)
+        set_priority(site.ledger, job_id, body.priority)
+        return job_report(site.ledger, job_id)
+
     @app.post(_PREFIX + "/jobs/{job_id}/{action}")
     def act(job_id: str, action: JobAction, body: ActionBody, request: Request) -> dict[str, Any]:
         """Pause, resume, cancel or retry a job."""
-        user: User = request.scope["user"]
-        owner = job_report(site.ledger, job_id)["owner"]
-        if user.role != "operate" and user.name != owner:
-            raise _ForbiddenError(f"job {job_id} belongs to {owner}")
+        _refuse_strangers(site.ledger, job_id, request)
         frames = None if body.frames is None else FrameRange.parse(body.frames)
         site.ledger.act(job_id, action, frames=frames)
         return job_report(site.ledger, job_id)
+
+    @app.post(f"{_PREFIX}/gc")
+    def forget(body: GcBody, request: Request) -> dict[str, Any]:
+        """Forget ended jobs, one's own or for operators all; a dry run unless told otherwise."""
+        user: User = request.scope["user"]
+        owner = None if user.role == "operate" else user.name
+        what = Forgetting(body.older_than_days, body.with_files, body.is_dry_run, owner)
+        return forget_jobs(site.ledger, site.roots, what, now_s=site.clock())
 
 
 def _add_preview_route(app: FastAPI, site: Site) -> None:
@@ -178,6 +215,14 @@ def _server_timing(made: PreviewResult) -> str:
     """Return where the time went, in milliseconds, as W3C's Server Timing has it."""
     phases = {"wait": made.wait_s, "unpack": made.unpack_s, "paint": made.paint_s, "label": made.label_s}
     return ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in phases.items())
+
+
+def _refuse_strangers(ledger: Ledger, job_id: str, request: Request) -> None:
+    """Let a job be changed by its owner and by operators alone."""
+    user: User = request.scope["user"]
+    owner = job_report(ledger, job_id)["owner"]
+    if user.role != "operate" and user.name != owner:
+        raise _ForbiddenError(f"job {job_id} belongs to {owner}")
 
 
 def _refuse_too_many(ledger: Ledger, user: User) -> None:

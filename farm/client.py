@@ -22,6 +22,7 @@ from typing import Any
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ANSWER_LIMIT_BYTES = 64 << 20
+_GC_TIMEOUT_S = 3600.0
 _ENDED = {"completed", "failed", "cancelled"}
 
 
@@ -102,6 +103,17 @@ class FarmClient:
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
 
+    def prioritise(self, job_id: str, priority: int) -> dict[str, Any]:
+        """Put an unfinished job before or behind others (0 to 100); return its report."""
+        return self._call("POST", f"/jobs/{_quoted(job_id)}/priority", body={"priority": priority})
+
+    def forget_jobs(
+        self, *, older_than_days: float, with_files: bool = False, is_dry_run: bool = True
+    ) -> dict[str, Any]:
+        """Forget jobs that ended long ago, or say which would be; see `POST /gc`. It may take minutes."""
+        body = {"older_than_days": older_than_days, "with_files": with_files, "is_dry_run": is_dry_run}
+        return self._call("POST", "/gc", body=body, timeout_s=_GC_TIMEOUT_S)
+
     def preview(self, content: bytes, *, timeout_s: float = 120.0) -> PaintedPreview:
         """Return the generator's frame of a window of passes (`dvp_core.data.preview.request_to_bytes`); it blocks.
 
@@ -127,10 +139,10 @@ class FarmClient:
                 return
             time.sleep(interval_s)
 
-    def _call(self, method: str, path: str, *, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, *, body: Any = None, timeout_s: float | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         request = self._request(method, path, content, kind="application/json")
-        with self._answer(request, timeout_s=self.timeout_s) as answer:
+        with self._answer(request, timeout_s=timeout_s or self.timeout_s) as answer:
             return json.loads(answer.read(_ANSWER_LIMIT_BYTES))
 
     def _request(self, method: str, path: str, content: bytes | None, *, kind: str) -> urllib.request.Request:

@@ -116,7 +116,7 @@ def _site(
     preflight: Callable[[Job, Roots], None],
 ) -> Site:
     lane = PreviewLane(backend, options.roots)
-    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint)
+    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, options.roots)
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:

@@ -5,7 +5,6 @@ A running head reads that file for every call, so a new token works, and a revok
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import tyro
 
 from dvp_core.data.errors import DataError
 from farm.client import default_state_folder
+from farm.command_line import say
 from farm.tokens import Role, add_user, read_users, remove_user
 
 UserName = tyro.conf.Positional[str]
@@ -30,7 +30,7 @@ def add(name: UserName, *, role: Role = "submit", renew: bool = False, state: Pa
     """
     path = _token_file(state)
     token = add_user(path, name=name, role=role, may_replace=renew)
-    sys.stdout.write(f"{name} ({role}); the token is shown this once:\n{token}\n")
+    say(f"{name} ({role}); the token is shown this once:\n{token}")
     return {"name": name, "role": role, "token": token}
 
 
@@ -42,7 +42,7 @@ def list_users(*, state: Path | None = None) -> dict[str, Any]:
     """
     users = sorted(read_users(_token_file(state)), key=lambda user: user.name)
     for user in users:
-        sys.stdout.write(f"{user.name}  {user.role}\n")
+        say(f"{user.name}  {user.role}")
     return {"users": [{"name": user.name, "role": user.role} for user in users]}
 
 
@@ -57,7 +57,7 @@ def remove(name: UserName, *, state: Path | None = None) -> dict[str, Any]:
     if not path.is_file():
         raise DataError("there are no users yet", where=path, remedy="name the head's state folder with --state")
     remove_user(path, name=name)
-    sys.stdout.write(f"{name} is revoked\n")
+    say(f"{name} is revoked")
     return {"name": name, "state": "revoked"}
 
 
