@@ -37,6 +37,8 @@ def head(
     gpu_share: float = 0.0,
     address: str | None = None,
     behind_proxy: bool = False,
+    webhook: str | None = None,
+    webhook_secret: Path | None = None,
 ) -> dict[str, Any]:
     """Run the farm's head: the ledger, the workers and the API, until Ctrl-C.
 
@@ -50,11 +52,15 @@ def head(
         gpu_share: Part of a GPU for each worker, such as 0.5 for two on one; 0 renders on the processor.
         address: A running Ray cluster to join, such as auto or 10.0.0.1:6379; its own where not given.
         behind_proxy: Listen on another address than loopback, because a proxy in front speaks TLS.
+        webhook: Address that is told of every completed and failed job; https, or http on this machine.
+        webhook_secret: File with the key of its signatures; STATE/webhook-secret, made at need, where not given.
     """
     from farm.head import HeadOptions, run_head
+    from farm.webhook import open_webhook
 
+    folder = state or default_state_folder()
     options = HeadOptions(
-        state_folder=state or default_state_folder(),
+        state_folder=folder,
         roots=roots_of(root),
         host=host,
         port=port,
@@ -63,6 +69,7 @@ def head(
         gpu_share=gpu_share,
         address=address,
         is_behind_proxy=behind_proxy,
+        webhook=None if webhook is None else open_webhook(webhook, webhook_secret or folder / "webhook-secret"),
     )
     say(f"starting {options.workers} workers; state in {options.state_folder}")
     run_head(options, on_ready=lambda url: say(f"the farm takes jobs at {url} (Ctrl-C stops it)"))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ANSWER_LIMIT_BYTES = 64 << 20
 _GC_TIMEOUT_S = 3600.0
 _ENDED = {"completed", "failed", "cancelled"}
@@ -157,7 +157,7 @@ class FarmClient:
     def _answer(self, request: urllib.request.Request, *, timeout_s: float) -> Iterator[Any]:
         """Give the head's answer for the length of the block, whose own trouble in reading it counts too."""
         try:
-            with self._opener().open(request, timeout=timeout_s) as answer:
+            with opener_of(self.url).open(request, timeout=timeout_s) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:
@@ -172,13 +172,16 @@ class FarmClient:
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise FarmError(f"{self.url!r} is not the address of a farm head; write http://host:port")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not self.allow_plain_http:
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not self.allow_plain_http:
             raise FarmError(f"{self.url} would carry the token unencrypted; use https or an ssh tunnel")
 
-    def _opener(self) -> urllib.request.OpenerDirector:
-        if urllib.parse.urlsplit(self.url).hostname in _LOOPBACK:
-            return urllib.request.build_opener(_NoRedirection, urllib.request.ProxyHandler({}))
-        return urllib.request.build_opener(_NoRedirection)
+
+def opener_of(url: str) -> urllib.request.OpenerDirector:
+    """Return what opens an address, following no redirection, and on this machine past every proxy."""
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirection()]
+    if urllib.parse.urlsplit(url).hostname in LOOPBACK:
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
 
 
 def connect(*, url: str | None = None, connection: Path | str | None = None) -> FarmClient:

@@ -22,6 +22,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from farm.api import Site, make_app
 from farm.backends import Backend
+from farm.client import LOOPBACK
 from farm.ledger import Ledger
 from farm.local import BackendName, opened_backend
 from farm.preflight import check_job
@@ -31,9 +32,9 @@ from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
 from farm.tasks import TaskFunction
 from farm.tokens import add_user, read_connection_token, read_users, user_of_token, write_connection
+from farm.webhook import Webhook, announcing, note_ended_jobs
 from farm.worker import run_order
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _OWN_USER = "owner"
 
 
@@ -51,6 +52,7 @@ class HeadOptions:
         gpu_share: Part of a GPU for each worker; 0 renders on the processor.
         address: A running Ray cluster; None starts one of this machine's own.
         is_behind_proxy: A proxy in front speaks TLS to the outside.
+        webhook: Who is told of ended jobs.
         scheduling: Deadlines.
     """
 
@@ -63,6 +65,7 @@ class HeadOptions:
     gpu_share: float = 0.0
     address: str | None = None
     is_behind_proxy: bool = False
+    webhook: Webhook | None = None
     scheduling: SchedulerOptions = field(default_factory=SchedulerOptions)
 
 
@@ -86,6 +89,7 @@ def run_head(
     """
     _check_address(options)
     with Ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+        note_ended_jobs(ledger, is_wanted=options.webhook is not None)
         ledger.recover()
         requeue_lost_frames(ledger, options.roots)
         listener = _listen(options)
@@ -101,6 +105,7 @@ def run_head(
                 gpu_share=options.gpu_share,
             ) as backend,
             _serving(_site(options, ledger, token_file, backend, preflight), listener),
+            announcing(ledger, options.webhook),
             _stop_asked() as is_asked,
         ):
             scheduler = Scheduler(ledger, backend, options.roots, options.scheduling)
@@ -173,7 +178,7 @@ def _serving(site: Site, listener: socket.socket) -> Iterator[None]:
 
 
 def _check_address(options: HeadOptions) -> None:
-    if options.host not in _LOOPBACK and not options.is_behind_proxy:
+    if options.host not in LOOPBACK and not options.is_behind_proxy:
         raise DataError(
             "would carry tokens unencrypted over the network",
             where=f"host {options.host}",
