@@ -14,10 +14,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict, read_job
 from farm.client import FarmClient, default_state_folder
 from farm.command_line import OWN_HEAD, Reach, line_of, reached_head, say, watched
 from farm.run_command import roots_of, run_here
+from farm.tls import TlsFiles
 from farm.user_commands import USER_COMMANDS
 
 JobFile = tyro.conf.Positional[Path]
@@ -37,6 +39,9 @@ def head(
     gpu_share: float = 0.0,
     address: str | None = None,
     behind_proxy: bool = False,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    tls_ca: Path | None = None,
     webhook: str | None = None,
     webhook_secret: Path | None = None,
 ) -> dict[str, Any]:
@@ -52,6 +57,9 @@ def head(
         gpu_share: Part of a GPU for each worker, such as 0.5 for two on one; 0 renders on the processor.
         address: A running Ray cluster to join, such as auto or 10.0.0.1:6379; its own where not given.
         behind_proxy: Listen on another address than loopback, because a proxy in front speaks TLS.
+        tls_cert: Certificate (PEM), with those that lead to its authority: the head speaks TLS itself.
+        tls_key: Its private key (PEM), which nobody else may read.
+        tls_ca: What this user's commands check it with, where the system does not know its authority.
         webhook: Address that is told of every completed and failed job; https, or http on this machine.
         webhook_secret: File with the key of its signatures; STATE/webhook-secret, made at need, where not given.
     """
@@ -69,6 +77,7 @@ def head(
         gpu_share=gpu_share,
         address=address,
         is_behind_proxy=behind_proxy,
+        tls=_tls_of(tls_cert, tls_key, tls_ca),
         webhook=None if webhook is None else open_webhook(webhook, webhook_secret or folder / "webhook-secret"),
     )
     say(f"starting {options.workers} workers; state in {options.state_folder}")
@@ -250,6 +259,14 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "gc": gc,
     **USER_COMMANDS,
 }
+
+
+def _tls_of(certificate: Path | None, key: Path | None, authority: Path | None) -> TlsFiles | None:
+    if certificate is None and key is None and authority is None:
+        return None
+    if certificate is None or key is None:
+        raise DataError("a certificate and its key belong together", remedy="give both --tls-cert and --tls-key")
+    return TlsFiles(certificate, key, authority)
 
 
 def _act(job: str, action: str, reach: Reach, *, frames: str | None = None, watch: bool = False) -> dict[str, Any]:

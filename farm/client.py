@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -67,12 +68,14 @@ class FarmClient:
         token: The user's token.
         timeout_s: For each call.
         allow_plain_http: Send the token unencrypted to another machine.
+        ca: File with the certificates (PEM) that the head's must lead to; those that the system knows where None.
     """
 
     url: str
     token: str
     timeout_s: float = 10.0
     allow_plain_http: bool = False
+    ca: str | None = None
 
     def version(self) -> dict[str, Any]:
         """Return the head's version."""
@@ -157,7 +160,7 @@ class FarmClient:
     def _answer(self, request: urllib.request.Request, *, timeout_s: float) -> Iterator[Any]:
         """Give the head's answer for the length of the block, whose own trouble in reading it counts too."""
         try:
-            with opener_of(self.url).open(request, timeout=timeout_s) as answer:
+            with opener_of(self.url, ca=self.ca).open(request, timeout=timeout_s) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:
@@ -176,19 +179,35 @@ class FarmClient:
             raise FarmError(f"{self.url} would carry the token unencrypted; use https or an ssh tunnel")
 
 
-def opener_of(url: str) -> urllib.request.OpenerDirector:
-    """Return what opens an address, following no redirection, and on this machine past every proxy."""
+def opener_of(url: str, *, ca: str | None = None) -> urllib.request.OpenerDirector:
+    """Return what opens an address, following no redirection, and on this machine past every proxy.
+
+    Args:
+        url: The address.
+        ca: File with the only certificates (PEM) that are trusted.
+
+    Raises:
+        FarmError: That file is missing or holds none.
+    """
     handlers: list[urllib.request.BaseHandler] = [_NoRedirection()]
+    if ca is not None:
+        try:
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
+        except OSError as error:
+            raise FarmError(f"{ca} holds no certificates to check the head with ({error})") from error
     if urllib.parse.urlsplit(url).hostname in LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))
     return urllib.request.build_opener(*handlers)
 
 
-def connect(*, url: str | None = None, connection: Path | str | None = None) -> FarmClient:
+def connect(
+    *, url: str | None = None, connection: Path | str | None = None, ca: Path | str | None = None
+) -> FarmClient:
     """Return a client for the head that is meant.
 
     The address is `url`, else `DVP_FARM_URL`, else that of the connection file; the token is `DVP_FARM_TOKEN`, else
-    that of the connection file, which `dvp farm head` writes for its own user.
+    that of the connection file, which `dvp farm head` writes for its own user. What the head's certificate is checked
+    with is `ca`, else `DVP_FARM_CA`, else what the connection file names, else what the system trusts.
 
     Raises:
         FarmError: No address or no token is known.
@@ -203,7 +222,8 @@ def connect(*, url: str | None = None, connection: Path | str | None = None) -> 
             f"the {missing} of the farm head is not known: start `dvp farm head` on this machine, "
             f"or set DVP_FARM_URL and DVP_FARM_TOKEN (looked in {path})"
         )
-    return FarmClient(address, token)
+    authority = ca or os.environ.get("DVP_FARM_CA") or stored.get("ca")
+    return FarmClient(address, token, ca=None if authority is None else str(authority))
 
 
 def default_state_folder() -> Path:

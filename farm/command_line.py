@@ -21,10 +21,12 @@ class Reach:
     Attributes:
         url: The head's address; the connection file's where not given.
         connection: Connection file, written by the head.
+        ca: Certificates (PEM) that the head's must lead to; the connection file's where not given.
     """
 
     url: str | None = None
     connection: Path | None = None
+    ca: Path | None = None
 
 
 OWN_HEAD = Reach()
@@ -40,7 +42,7 @@ def reached_head(reach: Reach) -> Iterator[FarmClient]:
         DataError: The head refused.
     """
     try:
-        yield connect(url=reach.url, connection=reach.connection)
+        yield connect(url=reach.url, connection=reach.connection, ca=reach.ca)
     except FarmError as error:
         kind = UnreachableError if error.status is None else DataError
         raise kind(str(error)) from error

@@ -31,6 +31,7 @@ from farm.recovery import requeue_lost_frames
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
 from farm.tasks import TaskFunction
+from farm.tls import TlsFiles, check_tls
 from farm.tokens import add_user, read_connection_token, read_users, user_of_token, write_connection
 from farm.webhook import Webhook, announcing, note_ended_jobs
 from farm.worker import run_order
@@ -45,7 +46,7 @@ class HeadOptions:
     Attributes:
         state_folder: Ledger, tokens and connection file; private to the user.
         roots: The folders that jobs may name.
-        host: Address to listen on; anything but loopback needs `is_behind_proxy`.
+        host: Address to listen on; anything but loopback needs `tls` or `is_behind_proxy`.
         port: 0 takes a free one.
         backend: Where orders run.
         workers: Worker processes.
@@ -53,6 +54,7 @@ class HeadOptions:
         address: A running Ray cluster; None starts one of this machine's own.
         is_behind_proxy: A proxy in front speaks TLS to the outside.
         webhook: Who is told of ended jobs.
+        tls: Certificate and key where the head speaks TLS itself.
         scheduling: Deadlines.
     """
 
@@ -66,6 +68,7 @@ class HeadOptions:
     address: str | None = None
     is_behind_proxy: bool = False
     webhook: Webhook | None = None
+    tls: TlsFiles | None = None
     scheduling: SchedulerOptions = field(default_factory=SchedulerOptions)
 
 
@@ -93,9 +96,9 @@ def run_head(
         ledger.recover()
         requeue_lost_frames(ledger, options.roots)
         listener = _listen(options)
-        url = f"http://{options.host}:{listener.getsockname()[1]}"
+        url = _url_of(options, listener)
         token_file = options.state_folder / "tokens.json"
-        _write_own_connection(options.state_folder, token_file, url)
+        _write_own_connection(options, token_file, url)
         with (
             opened_backend(
                 options.backend,
@@ -104,7 +107,7 @@ def run_head(
                 address=options.address,
                 gpu_share=options.gpu_share,
             ) as backend,
-            _serving(_site(options, ledger, token_file, backend, preflight), listener),
+            _serving(_site(options, ledger, token_file, backend, preflight), listener, options.tls),
             announcing(ledger, options.webhook),
             _stop_asked() as is_asked,
         ):
@@ -154,7 +157,7 @@ def _stop_asked() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _serving(site: Site, listener: socket.socket) -> Iterator[None]:
+def _serving(site: Site, listener: socket.socket, tls: TlsFiles | None) -> Iterator[None]:
     """Serve the API from a thread for the length of the block."""
     configuration = uvicorn.Config(
         make_app(site),
@@ -165,6 +168,8 @@ def _serving(site: Site, listener: socket.socket) -> Iterator[None]:
         timeout_graceful_shutdown=3,
         server_header=False,
         lifespan="off",
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
     )
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="farm-api", daemon=True)
@@ -178,12 +183,22 @@ def _serving(site: Site, listener: socket.socket) -> Iterator[None]:
 
 
 def _check_address(options: HeadOptions) -> None:
-    if options.host not in LOOPBACK and not options.is_behind_proxy:
+    if options.tls is not None:
+        check_tls(options.tls)
+    elif options.host not in LOOPBACK and not options.is_behind_proxy:
         raise DataError(
             "would carry tokens unencrypted over the network",
             where=f"host {options.host}",
-            remedy="listen on 127.0.0.1, and reach it through ssh or a TLS proxy (then add --behind-proxy)",
+            remedy="give --tls-cert and --tls-key, or listen on 127.0.0.1 and reach it through ssh or a TLS proxy "
+            "(then add --behind-proxy)",
         )
+
+
+def _url_of(options: HeadOptions, listener: socket.socket) -> str:
+    """Return the address under which this machine reaches the head."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)
+    scheme = "http" if options.tls is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _listen(options: HeadOptions) -> socket.socket:
@@ -203,10 +218,11 @@ def _listen(options: HeadOptions) -> socket.socket:
     return listener
 
 
-def _write_own_connection(folder: Path, token_file: Path, url: str) -> None:
+def _write_own_connection(options: HeadOptions, token_file: Path, url: str) -> None:
     """Give the head's own user a token if they have none that works, and write how to reach the head."""
-    connection = folder / "connection.json"
+    connection = options.state_folder / "connection.json"
     token = read_connection_token(connection)
     if token is None or user_of_token(read_users(token_file), token) is None:
         token = add_user(token_file, name=_OWN_USER, role="operate")
-    write_connection(connection, url=url, token=token)
+    authority = None if options.tls is None else options.tls.authority
+    write_connection(connection, url=url, token=token, authority=authority)

@@ -126,9 +126,10 @@ def sha256_of_token(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def write_connection(path: Path, *, url: str, token: str) -> None:
+def write_connection(path: Path, *, url: str, token: str, authority: Path | None = None) -> None:
     """Write the private file with which the head's own user reaches it without typing a token."""
-    write_private(path, canonical_json({"url": url, "token": token}))
+    content = {"url": url, "token": token} | ({} if authority is None else {"ca": str(authority.resolve())})
+    write_private(path, canonical_json(content))
 
 
 def read_connection_token(path: Path) -> str | None:
