@@ -8,6 +8,7 @@ The OpenEXR library is imported when pixels are read: Blender has none, and only
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,23 @@ PASS_CHANNELS: Mapping[str, str] = {
 }
 HALF_PASSES = frozenset({"color", "gaze", "mask"})
 _LARGEST_HALF = 65504.0
+
+
+@dataclass(frozen=True)
+class PassHeader:
+    """What a file of passes says about itself.
+
+    Attributes:
+        frame: Plate frame number.
+        crop: The square of the plate that it shows.
+        take_sha256: The take that it was drawn from.
+        face_model_sha256: That take's face model.
+    """
+
+    frame: int
+    crop: Crop
+    take_sha256: str
+    face_model_sha256: str
 
 
 def header_attributes(pass_frame: PassFrame) -> dict[str, str]:
@@ -73,28 +91,44 @@ def read_pass_frame(path: Path | str) -> PassFrame:
     Raises:
         DataError: No such file, damaged, or without a channel or attribute that passes have.
     """
+    header, places = _header_and_places(path)
+    planes = _read_planes(path, places)
+    pictures = {name: np.stack(planes[name], axis=2) for name in PASS_CHANNELS}
+    return PassFrame(
+        frame=header.frame,
+        color=pictures["color"],
+        corr=pictures["corr"],
+        gaze=pictures["gaze"],
+        mask=pictures["mask"][:, :, 0],
+        depth=pictures["depth"][:, :, 0],
+        crop=header.crop,
+        take_sha256=header.take_sha256,
+        face_model_sha256=header.face_model_sha256,
+    )
+
+
+def read_pass_header(path: Path | str) -> PassHeader:
+    """Return what one frame's file claims to hold; everything is checked but the pixels, of which none is decoded.
+
+    Raises:
+        DataError: No such file, too large, or without a channel or attribute that passes have.
+    """
+    return _header_and_places(path)[0]
+
+
+_Places = Mapping[str, list[tuple[int, str]]]
+
+
+def _header_and_places(path: Path | str) -> tuple[PassHeader, _Places]:
+    """Return the checked header, and where each channel lies."""
     parts = read_exr_header(path)
     crop, texts = _crop_and_texts(parts, path)
     places = {
         name: [_find(parts, f"{name}.{letter}", path) for letter in letters] for name, letters in PASS_CHANNELS.items()
     }
     _check_places(parts, places, crop, path)
-    planes = _read_planes(path, places)
-    pictures = {name: np.stack(planes[name], axis=2) for name in PASS_CHANNELS}
-    return PassFrame(
-        frame=_whole_number(texts, "dvp.frame", path),
-        color=pictures["color"],
-        corr=pictures["corr"],
-        gaze=pictures["gaze"],
-        mask=pictures["mask"][:, :, 0],
-        depth=pictures["depth"][:, :, 0],
-        crop=crop,
-        take_sha256=texts["dvp.take_sha256"],
-        face_model_sha256=texts["dvp.face_model_sha256"],
-    )
-
-
-_Places = Mapping[str, list[tuple[int, str]]]
+    frame = _whole_number(texts, "dvp.frame", path)
+    return PassHeader(frame, crop, texts["dvp.take_sha256"], texts["dvp.face_model_sha256"]), places
 
 
 def _crop_and_texts(parts: tuple[ExrPart, ...], path: Path | str) -> tuple[Crop, dict[str, str]]:
