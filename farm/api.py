@@ -24,6 +24,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
+from farm.compile import Opening
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
 from farm.reports import frame_list, job_list, job_report, log_lines
@@ -77,12 +78,14 @@ class Site:
         token_file: Read anew for each call, so that a revoked token ends at once.
         preflight: Refuses a job that cannot succeed, before it is taken in.
         preview: Paints previews.
+        opening: Says how a job is to begin.
     """
 
     ledger: Ledger
     token_file: Path
     preflight: Callable[[Job], None]
     preview: PaintPreview = no_previews
+    opening: Callable[[Job], Opening] = lambda job: Opening()
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -148,7 +151,7 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
             raise DataError(f"is {job.id!r}, the address says {job_id!r}", where="job field 'id'")
         _refuse_too_many(site.ledger, user)
         site.preflight(job)
-        is_new = site.ledger.submit(job, owner=user.name)
+        is_new = site.ledger.submit(job, owner=user.name, opening=site.opening(job))
         return JSONResponse(job_report(site.ledger, job.id), status_code=201 if is_new else 200)
 
     @app.post(_PREFIX + "/jobs/{job_id}/{action}")

@@ -24,6 +24,7 @@ from farm.api import Site, make_app
 from farm.backends import Backend
 from farm.ledger import Ledger
 from farm.local import BackendName, opened_backend
+from farm.opening import opening_of
 from farm.preflight import check_job
 from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
@@ -116,7 +117,13 @@ def _site(
     preflight: Callable[[Job, Roots], None],
 ) -> Site:
     lane = PreviewLane(backend, options.roots)
-    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint)
+    return Site(
+        ledger,
+        token_file,
+        preflight=lambda job: preflight(job, options.roots),
+        preview=lane.paint,
+        opening=lambda job: opening_of(job, options.roots),
+    )
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:

@@ -13,7 +13,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,12 +22,12 @@ from dvp_core.data.files import canonical_json
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict, job_to_dict
 from dvp_core.pipeline.render_frames import FrameRecord
-from farm.compile import compile_job
+from farm.compile import Opening
 from farm.errors import ConflictError, UnknownJobError
+from farm.handing_out import NextTask, WantedFrames, finished_for, finished_frames, job_of, next_task, usual_frames
 from farm.ledger_file import connect, lock_exclusively
 from farm.roots import Roots
 from farm.settlement import (
-    UNFINISHED_NEED,
     change_frame,
     change_job,
     change_task,
@@ -40,17 +39,10 @@ from farm.settlement import (
     settle_task,
 )
 from farm.states import ENDED_JOBS, JobAction, JobState, check_action
-from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, Task, WorkOrder
+from farm.taking_in import insert_tasks
+from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, WorkOrder
 
 _LOG_LIMIT_LETTERS = 64 * 1024
-_JOBS_IN_ORDER = "SELECT id, content FROM jobs WHERE state IN ('queued', 'active') ORDER BY priority DESC, sequence"
-_NEXT_TASK = f"""
-SELECT name FROM tasks WHERE job_id = :job AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})
-AND (:anything OR NOT EXISTS (
-    SELECT 1 FROM attempts WHERE attempts.job_id = tasks.job_id AND attempts.task = tasks.name
-    AND attempts.worker = :worker AND attempts.state IN ('failed', 'lost')))
-ORDER BY failures, position LIMIT 1
-"""
 
 
 class Ledger:
@@ -113,8 +105,13 @@ class Ledger:
 
     # ---- what users do
 
-    def submit(self, job: Job, *, owner: str) -> bool:
+    def submit(self, job: Job, *, owner: str, opening: Opening | None = None) -> bool:
         """Take a job in; return whether it is new. The same id with the same content again changes nothing.
+
+        Args:
+            job: What to do.
+            owner: Who asks.
+            opening: See `Opening`; the frames run in their order without one.
 
         Raises:
             DataError: The id stands for another job, or another unfinished job writes to the same place.
@@ -135,7 +132,7 @@ class Ledger:
             )
             if job.is_paused_at_start:
                 change_job(database, job.id, "paused", now_s=self._clock(), message="submitted paused")
-            _insert_tasks(database, job)
+            insert_tasks(database, job, opening)
             self.log(job.id, f"submitted by {owner}: {len(job.frame_range)} frames")
         return True
 
@@ -203,35 +200,29 @@ class Ledger:
                 self.end_attempt(row["id"], failure="withdrawn", message="the head was restarted")
         return len(rows)
 
-    def next_order(self, *, worker: str, roots: Roots) -> WorkOrder | None:
-        """Hand out the next task by priority, then submission, then place in the job; None where nothing waits."""
-        with self._transaction() as database:
-            found = self._next_task(database, worker)
-            if found is None:
-                return None
-            job, task = found
-            frames = open_frames(database, job.id, task.name)
-            cursor = database.execute(
-                "INSERT INTO attempts (job_id, task, worker, frames, state, started_s) "
-                "VALUES (?, ?, ?, ?, 'running', ?)",
-                (job.id, task.name, worker, json.dumps(frames), self._clock()),
-            )
-            change_task(database, job.id, task.name, "active")
-            if self.job_state(job.id) == "queued":
-                change_job(database, job.id, "active", now_s=self._clock())
-            finished = () if task.kind == "render" else self.finished_frames(job.id)
-            return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished)
+    def next_order(self, *, worker: str, roots: Roots, wanted: WantedFrames = usual_frames) -> WorkOrder | None:
+        """Hand out the next task by priority, then submission, then place in the job; None where nothing waits.
 
-    def _next_task(self, database: sqlite3.Connection, worker: str) -> tuple[Job, Task] | None:
-        """Return the next task that this worker has not failed; one that it has, where a job has no other."""
-        for row in database.execute(_JOBS_IN_ORDER).fetchall():
-            for anything in (False, True):
-                values = {"job": row["id"], "worker": worker, "anything": anything}
-                waiting = database.execute(_NEXT_TASK, values).fetchone()
-                if waiting is not None:
-                    job, tasks = _compiled(row["content"])
-                    return job, tasks[waiting["name"]]
-        return None
+        Args:
+            worker: Who asks.
+            roots: Folders for the worker.
+            wanted: How many frames of a job it shall get at most, where the job does not say.
+        """
+        with self._transaction() as database:
+            found = next_task(database, worker=worker, wanted=wanted)
+            return None if found is None else self._ordered(database, found, worker=worker, roots=roots)
+
+    def _ordered(self, database: sqlite3.Connection, found: NextTask, *, worker: str, roots: Roots) -> WorkOrder:
+        job, task, frames = found.job, found.task, found.frames
+        cursor = database.execute(
+            "INSERT INTO attempts (job_id, task, worker, frames, state, started_s) VALUES (?, ?, ?, ?, 'running', ?)",
+            (job.id, task.name, worker, json.dumps(frames), self._clock()),
+        )
+        change_task(database, job.id, task.name, "active")
+        if self.job_state(job.id) == "queued":
+            change_job(database, job.id, "active", now_s=self._clock())
+        finished = () if task.kind == "render" else finished_for(database, job.id, task.name)
+        return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished)
 
     def record(self, attempt: int, record: Record) -> bool:
         """Note a finished frame or file; return False, and change nothing, where the attempt has ended before."""
@@ -304,7 +295,7 @@ class Ledger:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it was submitted."""
-        return _compiled(self._job_row(job_id)["content"])[0]
+        return job_of(self._job_row(job_id)["content"])
 
     def job_state(self, job_id: str) -> JobState:
         """Return the state a job is in."""
@@ -318,17 +309,18 @@ class Ledger:
 
     def finished_frames(self, job_id: str) -> tuple[FinishedFrame, ...]:
         """Return the completed frames of a job, ascending."""
-        rows = self.rows(
-            "SELECT frame, key, sha256, worker, seconds FROM frames "
-            "WHERE job_id = ? AND state = 'completed' ORDER BY frame",
-            job_id,
-        )
-        return tuple(FinishedFrame(*row) for row in rows)
+        with self._lock:
+            return finished_frames(self._connection, job_id)
 
     def finished_count(self, job_id: str) -> int:
         """Return how many frames of a job are completed."""
         query = "SELECT COUNT(*) AS number FROM frames WHERE job_id = ? AND state = 'completed'"
         return self.rows(query, job_id)[0]["number"]
+
+    def waiting_count(self, job_id: str, *, at_most: int) -> int:
+        """Return how many frames of a job were never tried, counting no further than `at_most`."""
+        counted = "SELECT 1 FROM frames WHERE job_id = ? AND state = 'queued' LIMIT ?"
+        return self.rows(f"SELECT COUNT(*) AS number FROM ({counted})", job_id, at_most)[0]["number"]
 
     def log(self, job_id: str, text: str, *, attempt: int | None = None, frame: int | None = None) -> None:
         """Keep a line for whoever asks why."""
@@ -346,25 +338,3 @@ class Ledger:
     def _task_state(self, database: sqlite3.Connection, job_id: str, name: str) -> str:
         query = "SELECT state FROM tasks WHERE job_id = ? AND name = ?"
         return database.execute(query, (job_id, name)).fetchone()["state"]
-
-
-def _insert_tasks(database: sqlite3.Connection, job: Job) -> None:
-    tasks: tuple[Task, ...] = compile_job(job)
-    database.executemany(
-        "INSERT INTO tasks (job_id, position, name, kind, state) VALUES (?, ?, ?, ?, 'queued')",
-        [(job.id, position, task.name, task.kind) for position, task in enumerate(tasks)],
-    )
-    database.executemany(
-        "INSERT INTO needs VALUES (?, ?, ?)", [(job.id, task.name, needed) for task in tasks for needed in task.after]
-    )
-    database.executemany(
-        "INSERT INTO frames (job_id, frame, task, state) VALUES (?, ?, ?, 'queued')",
-        [(job.id, frame, task.name) for task in tasks for frame in task.frames],
-    )
-
-
-@lru_cache(maxsize=16)
-def _compiled(content: str) -> tuple[Job, dict[str, Task]]:
-    """Return a stored job and its tasks by name; compiling a long shot anew for every order would cost seconds."""
-    job = job_from_dict(json.loads(content))
-    return job, {task.name: task for task in compile_job(job)}

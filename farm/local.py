@@ -17,6 +17,7 @@ from dvp_core.data.progress import Progress, no_progress
 from farm.backends import Backend
 from farm.backends.on_this_machine import OnThisMachine
 from farm.ledger import Ledger
+from farm.opening import opening_of
 from farm.recovery import requeue_lost_frames
 from farm.reports import job_report
 from farm.roots import Roots
@@ -59,7 +60,7 @@ def run_job(
     """
     with Ledger(Path(state_folder) / "ledger.sqlite", clock=time.time) as ledger:
         ledger.recover()
-        is_new = ledger.submit(job, owner="local")
+        is_new = ledger.submit(job, owner="local", opening=opening_of(job, roots))
         if not is_new or job.is_paused_at_start:  # whoever runs it here need not resume it too
             _take_up_again(ledger, job)
         requeue_lost_frames(ledger, roots)

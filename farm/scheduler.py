@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dvp_core.data.files import remove_leftovers
+from dvp_core.data.job import Job
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path
 from farm.backends import Backend
+from farm.chunk_size import LARGEST_CHUNK_FRAMES, chunk_frames
 from farm.ledger import Ledger
 from farm.roots import Roots
 from farm.tasks import AttemptEnded, Event, Recorded, WorkerDied, WorkOrder
@@ -98,11 +100,20 @@ class Scheduler:
 
     def _hand_out(self) -> None:
         for worker in self.backend.idle_workers():
-            order = self.ledger.next_order(worker=worker, roots=self.roots)
+            order = self.ledger.next_order(worker=worker, roots=self.roots, wanted=self._wanted_frames)
             if order is None:
                 return
             self._running[worker] = _Running(order, self.clock())
             self.backend.start(worker, order)
+
+    def _wanted_frames(self, job: Job) -> int:
+        """Return how many frames of a job the next worker shall take."""
+        worker_count = len(self._running) + len(self.backend.idle_workers())
+        cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
+        left = self.ledger.waiting_count(job.id, at_most=cap)
+        measured = self._seconds.get(job.id)
+        seconds = statistics.median(measured) if measured else None
+        return chunk_frames(seconds, frames_left=left, worker_count=worker_count)
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Recorded):

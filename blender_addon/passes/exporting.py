@@ -20,7 +20,7 @@ import bpy
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
-from dvp_core.data.take import Take, write_take
+from dvp_core.data.take import TRACKED_TAKE, Take, write_take
 
 from .. import compat
 from ..rig.memory import remembered_take
@@ -28,8 +28,6 @@ from ..rig.reading import rig_of_scene
 from ..rig.timing import plate_frame, scene_frame
 from .engine import ENGINE
 
-TRACKED_TAKE = "tracked.take"
-"""Name of the unedited take in a folder of exported passes."""
 _STAMPS = (
     "use_stamp_camera use_stamp_date use_stamp_filename use_stamp_frame use_stamp_frame_range use_stamp_hostname "
     "use_stamp_labels use_stamp_lens use_stamp_marker use_stamp_memory use_stamp_note use_stamp_render_time "

@@ -35,7 +35,7 @@ class Job:
             keeps the plate wherever the edit changes nothing.
         consent: Consent record, recorded in everything that comes out.
         priority: 0 (last) to 100 (first).
-        chunk_size: Frames a worker takes at once.
+        chunk_size: Frames a worker takes at once; None lets the farm choose by the time that a frame takes.
         max_retries_per_frame: How often a failed frame is tried again.
         max_failed_frames: How many frames may fail before the job stops.
         is_movie_wanted: Whether a labelled movie is made after the frames.
@@ -55,7 +55,7 @@ class Job:
     unedited: str | None = None
     consent: str | None = None
     priority: int = 50
-    chunk_size: int = 16
+    chunk_size: int | None = None
     max_retries_per_frame: int = 3
     max_failed_frames: int = 0
     is_movie_wanted: bool = True
@@ -129,6 +129,8 @@ def _check_numbers(job: Job) -> None:
     }
     for name, (low, high) in limits.items():
         value = getattr(job, name)
+        if value is None and name == "chunk_size":
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise DataError(f"is {value!r}, expected {low} to {high}", where=f"job field '{name}'")
     for name in ("is_movie_wanted", "is_paused_at_start"):

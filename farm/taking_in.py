@@ -1,0 +1,27 @@
+"""What a job becomes in the ledger when it is taken in: rows for its tasks, for what they need, and for its frames.
+
+These functions run inside a transaction of the ledger, which hands them its connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from dvp_core.data.job import Job
+from farm.compile import Opening, compile_job
+
+
+def insert_tasks(database: sqlite3.Connection, job: Job, opening: Opening | None) -> None:
+    """Write down the tasks and frames of a new job."""
+    tasks = compile_job(job, opening)
+    database.executemany(
+        "INSERT INTO tasks (job_id, position, name, kind, state) VALUES (?, ?, ?, ?, 'queued')",
+        [(job.id, position, task.name, task.kind) for position, task in enumerate(tasks)],
+    )
+    database.executemany(
+        "INSERT INTO needs VALUES (?, ?, ?)", [(job.id, task.name, needed) for task in tasks for needed in task.after]
+    )
+    database.executemany(
+        "INSERT INTO frames (job_id, frame, task, state) VALUES (?, ?, ?, 'queued')",
+        [(job.id, frame, task.name) for task in tasks for frame in task.frames],
+    )
