@@ -156,7 +156,7 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
 
     @app.post(_PREFIX + "/jobs/{job_id}/{action}")
     def act(job_id: str, action: JobAction, body: ActionBody, request: Request) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job."""
+        """Pause, resume, cancel, retry or rerender a job."""
         user: User = request.scope["user"]
         owner = job_report(site.ledger, job_id)["owner"]
         if user.role != "operate" and user.name != owner:

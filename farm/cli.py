@@ -196,6 +196,20 @@ def retry(
     return _act(job, "retry", url, connection, frames=frames)
 
 
+def rerender(
+    job: JobId, *, frames: str | None = None, url: str | None = None, connection: Path | None = None
+) -> dict[str, Any]:
+    """Render an ended job's frames again though their files stand; equal inputs give equal bytes.
+
+    Args:
+        job: Its id.
+        frames: Such as 1-20,33; all where not given.
+        url: The head's address; the connection file's where not given.
+        connection: Connection file, written by the head.
+    """
+    return _act(job, "rerender", url, connection, frames=frames)
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "head": head,
     "run": run_here,
@@ -207,6 +221,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    "rerender": rerender,
 }
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict, job_to_dict
 from dvp_core.pipeline.render_frames import FrameRecord
+from farm import requeueing
 from farm.compile import Opening
 from farm.errors import ConflictError, UnknownJobError
 from farm.handing_out import NextTask, WantedFrames, finished_for, finished_frames, job_of, next_task, usual_frames
@@ -147,7 +147,7 @@ class Ledger:
                 )
 
     def act(self, job_id: str, action: JobAction, *, frames: FrameRange | None = None) -> JobState:
-        """Pause, resume, cancel or retry a job and return its new state; `frames` narrows a retry."""
+        """Do what a user asks for and return the job's new state; `frames` narrows a retry or what is rendered anew."""
         with self._transaction() as database:
             now_s = self._clock()
             check_action(action, self.job_state(job_id), job_id)
@@ -157,38 +157,17 @@ class Ledger:
                 change_job(database, job_id, "queued", now_s=now_s)
             elif action == "cancel":
                 end_job(database, job_id, "cancelled", now_s=now_s, message="cancelled by a user")
+            elif action == "retry":
+                requeueing.retry(database, self.job(job_id), frames, now_s=now_s)
             else:
-                self._requeue(database, job_id, frames)
+                requeueing.rerender(database, self.job(job_id), frames, now_s=now_s)
             self.log(job_id, f"{action} asked for")
             return self.job_state(job_id)
-
-    def _requeue(self, database: sqlite3.Connection, job_id: str, frames: FrameRange | None) -> None:
-        """Put frames back in the queue: those named, or without names all that did not complete."""
-        job = self.job(job_id)
-        wanted = frames or FrameRange.of(
-            row["frame"] for row in self.rows("SELECT * FROM frames WHERE job_id = ? AND state <> 'completed'", job_id)
-        )
-        if unknown := [frame for frame in wanted if frame not in job.frame_range]:
-            raise DataError(f"frame {unknown[0]} is not part of the job", where=f"job {job_id}")
-        self.requeue_frames(job_id, wanted)
-        for row in self.rows("SELECT name FROM tasks WHERE job_id = ? AND state IN ('failed','cancelled')", job_id):
-            change_task(database, job_id, row["name"], "queued", failures=0)
-        change_job(database, job_id, "queued", now_s=self._clock())
 
     def requeue_frames(self, job_id: str, frames: Iterable[int], *, message: str = "") -> None:
         """Put frames, their tasks and all that was made from them back in the queue, with no failure to their name."""
         with self._transaction() as database:
-            tasks: set[str] = set()
-            for frame in frames:
-                change_frame(database, job_id, frame, "queued", failures=0, message=message)
-                row = database.execute("SELECT task FROM frames WHERE job_id = ? AND frame = ?", (job_id, frame))
-                tasks.add(row.fetchone()["task"])
-            if tasks:
-                rows = self.rows("SELECT name FROM tasks WHERE job_id = ? AND kind <> 'render'", job_id)
-                tasks.update(row["name"] for row in rows)
-            for name in tasks:
-                if self._task_state(database, job_id, name) != "queued":
-                    change_task(database, job_id, name, "queued", failures=0)
+            requeueing.requeue_frames(database, job_id, frames, message=message)
 
     # ---- what the scheduler does
 
@@ -222,7 +201,8 @@ class Ledger:
         if self.job_state(job.id) == "queued":
             change_job(database, job.id, "active", now_s=self._clock())
         finished = () if task.kind == "render" else finished_for(database, job.id, task.name)
-        return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished)
+        anew = requeueing.frames_anew(database, job.id) & set(frames)
+        return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished, anew)
 
     def record(self, attempt: int, record: Record) -> bool:
         """Note a finished frame or file; return False, and change nothing, where the attempt has ended before."""
@@ -244,6 +224,7 @@ class Ledger:
             return False
         values = {"key": record.key, "sha256": record.sha256, "worker": attempt["worker"], "seconds": record.seconds}
         change_frame(database, attempt["job_id"], record.frame, "completed", message="", **values)
+        database.execute("DELETE FROM anew WHERE job_id = ? AND frame = ?", (attempt["job_id"], record.frame))
         return True
 
     def end_attempt(self, attempt: int, *, failure: FailureKind | None, message: str = "") -> bool:

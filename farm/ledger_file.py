@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS frames (
     message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job_id, frame));
 CREATE INDEX IF NOT EXISTS frames_by_task ON frames (job_id, task, frame);
 CREATE INDEX IF NOT EXISTS frames_by_state ON frames (job_id, state);
+CREATE TABLE IF NOT EXISTS anew (job_id TEXT NOT NULL, frame INTEGER NOT NULL, PRIMARY KEY (job_id, frame));
 CREATE TABLE IF NOT EXISTS files (
     job_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (job_id, name));
 CREATE TABLE IF NOT EXISTS attempts (

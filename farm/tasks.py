@@ -49,7 +49,8 @@ class FinishedFrame:
 class WorkOrder:
     """All that a worker needs for one attempt at one task; small, and free of pixels.
 
-    `frames` are those of the task that are still to be done; `finished` is filled for tasks that describe the frames.
+    `frames` are those of the task that are still to be done, `anew` those of them that are rendered though their file
+    stands; `finished` is filled for tasks that describe the frames.
     """
 
     attempt: int
@@ -59,6 +60,7 @@ class WorkOrder:
     frames: tuple[int, ...]
     roots: Roots
     finished: tuple[FinishedFrame, ...] = ()
+    anew: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def run_order(order: WorkOrder) -> Iterator[Record]:
 def _render(order: WorkOrder) -> Iterator[Record]:
     check_inputs(order)
     shot = _opened_shot(order)
-    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.job.output))
+    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.job.output), anew=order.anew)
 
 
 def check_inputs(order: WorkOrder) -> None:

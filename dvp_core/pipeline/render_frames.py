@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,13 +167,16 @@ def frame_path(template: Path | str, frame: int) -> Path:
     return folder / name.replace(runs[0], f"{frame:0{len(runs[0])}d}")
 
 
-def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> Iterator[FrameRecord]:
+def render_frames(
+    shot: Shot, frames: Sequence[int], *, output: Path | str, anew: Set[int] = frozenset()
+) -> Iterator[FrameRecord]:
     """Yield a record for each frame once its file stands; a frame whose file carries its key is not rendered again.
 
     Args:
         shot: The opened shot.
         frames: Plate frame numbers, in the order in which they shall be done.
         output: Template of the files, with one run of `#`.
+        anew: Frames to be rendered though their files stand.
 
     Raises:
         DataError: A frame is not among the passes, or a file cannot be read or written.
@@ -184,7 +187,8 @@ def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> I
                 f"frame {frame} is not among the passes ({shot.passes.frames})",
                 remedy="export its passes, or ask for frames that are there",
             )
-    reused = [record for frame in frames if (record := _published(shot, frame, frame_path(output, frame)))]
+    kept = [frame for frame in frames if frame not in anew]
+    reused = [record for frame in kept if (record := _published(shot, frame, frame_path(output, frame)))]
     yield from reused
     done = {record.frame for record in reused}
     for run in _ascending_runs([frame for frame in frames if frame not in done]):

@@ -32,7 +32,7 @@ def run_order(order):
 def _publish(order, frame, path, plan):
     key = hashlib.sha256(f"{order.job.generator} {frame}".encode()).hexdigest()
     content = f"{key}\n".encode() * 20
-    is_there = path.exists() and path.read_bytes() == content
+    is_there = frame not in order.anew and path.exists() and path.read_bytes() == content
     if not is_there:
         time.sleep(plan.get("seconds_per_frame", 0.0))
         write_bytes_atomically(path, content)

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_ledger import ROOTS, job_of, record_of
 
+from dvp_core.data.errors import DataError
+from dvp_core.data.frame_range import FrameRange
 from farm.backends.on_this_machine import OnThisMachine
 from farm.chunk_size import FIRST_CHUNK_FRAMES, LARGEST_CHUNK_FRAMES, TARGET_S, chunk_frames
 from farm.compile import Opening, compile_job
@@ -106,3 +108,41 @@ def test_chunks_grow_with_the_measured_time(ledger, roots, make_job):
     assert sizes[0] == FIRST_CHUNK_FRAMES
     assert max(sizes) > 100  # a millisecond a frame
     assert sum(sizes) == 400
+
+
+def test_frames_rendered_anew_are_rendered_though_they_stand(ledger, roots, make_job):
+    ledger.submit(make_job(frames="1-30", chunk_size=8), owner="a")
+    scheduler = Scheduler(ledger, OnThisMachine(stub_task.run_order, worker_count=2), roots)
+    folder = roots.folders["site"] / "shot"
+
+    def run():
+        while job_report(ledger, "shot")["state"] != "completed":
+            scheduler.step(timeout_s=0)
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.glob("frame.*.png")}
+
+    before = run()
+    with pytest.raises(DataError, match="frame 31 is not part"):
+        ledger.act("shot", "rerender", frames=FrameRange.parse("30-31"))
+    ledger.act("shot", "rerender", frames=FrameRange.parse("7-10"))
+    after = run()
+    assert {name: content for name, (content, _) in before.items()} == {n: content for n, (content, _) in after.items()}
+    touched = {name for name in before if before[name][1] != after[name][1]}
+    assert touched == {f"frame.{frame:04d}.png" for frame in range(7, 11)}
+    assert len((folder / "executions.txt").read_text().split()) == 34
+    ledger.act("shot", "retry", frames=FrameRange.parse("7-10"))
+    assert run() == after, "what was rendered anew is forgotten no more"
+
+
+def test_a_job_of_higher_priority_waits_for_chunks_and_no_longer(ledger, roots, make_job):
+    ledger.submit(make_job("low", frames="1-400", chunk_size=None, priority=10), owner="a")
+    scheduler = Scheduler(ledger, OnThisMachine(stub_task.run_order, worker_count=2), roots)
+    for _ in range(20):
+        scheduler.step(timeout_s=0)
+    running = [row["id"] for row in ledger.rows("SELECT id FROM attempts WHERE state = 'running'")]
+    ledger.submit(make_job("high", frames="1-30", chunk_size=None, priority=90), owner="a")
+    while job_report(ledger, "high")["state"] != "completed":
+        scheduler.step(timeout_s=0)
+    orders = [(row["id"], row["job_id"]) for row in ledger.rows("SELECT id, job_id FROM attempts ORDER BY id")]
+    after = [job for number, job in orders if number > max(running)]
+    renders = [row["id"] for row in ledger.rows("SELECT id FROM attempts WHERE job_id = 'high' AND frames <> '[]'")]
+    assert after[: len(renders)] == ["high"] * len(renders)
