@@ -6,6 +6,7 @@ Each returns what `--json` prints. Only `head` loads Ray; the others need the st
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def submit(
     job: JobFile,
     *,
     watch: bool = False,
+    dry_run: bool = False,
     consent: str | None = None,
     url: str | None = None,
     connection: Path | None = None,
@@ -82,6 +84,7 @@ def submit(
     Args:
         job: A `job.json`.
         watch: Stay until the job has ended.
+        dry_run: Only say which frames would be rendered, because their passes or generator changed or none stands.
         consent: Consent record as root:relative, where the job names none.
         url: The head's address; the connection file's where not given.
         connection: Connection file, written by the head.
@@ -89,10 +92,12 @@ def submit(
     content = read_job(job)
     if consent is not None:
         content = replace(content, consent=consent)
+    if dry_run:
+        content = replace(content, task="plan", id=f"{content.id[:50]}.plan-{secrets.token_hex(3)}")
     with _head(url, connection) as client:
         report = client.submit(job_to_dict(content))
         _say(_line(report))
-        return _watched(client, content.id) if watch else report
+        return _watched(client, content.id) if watch or dry_run else report
 
 
 def list_jobs(*, url: str | None = None, connection: Path | None = None) -> dict[str, Any]:
@@ -266,7 +271,14 @@ def _line(report: dict[str, Any]) -> str:
     done = report["frames"].get("completed", 0)
     left = "" if report["seconds_left"] is None else f", {report['seconds_left']:.0f} s left"
     message = f" - {report['message']}" if report["message"] else ""
-    return f"{report['id']}  {report['state']}  {done}/{report['frame_count']} frames{left}{message}"
+    return (
+        f"{report['id']}  {report['state']}  {done}/{report['frame_count']} frames{_plan_text(report)}{left}{message}"
+    )
+
+
+def _plan_text(report: dict[str, Any]) -> str:
+    planned = report["planned"]
+    return f" ({planned['to_render']} to render, {planned['kept']} kept)" if planned and planned["kept"] else ""
 
 
 def _say(text: str) -> None:

@@ -15,6 +15,9 @@ from dvp_core.data.job import Job
 from dvp_core.data.passes import WINDOW_FRAMES
 from farm.tasks import Task
 
+PLAN_PREFIX = "plan."
+_PLAN_FRAMES = 1000
+"""Of the passes that two tasks of a plan read, ten frames are the same."""
 LONGEST_RUN_FRAMES = 256
 """A run without a size of its own is cut again when a worker takes it; finding a frame in it must stay cheap."""
 
@@ -25,21 +28,36 @@ class Opening:
 
     Attributes:
         first_frames: Those to be rendered before all others, in that order.
+        has_frames: Whether any frame of the job stands already, so that it is worth a look which are kept.
     """
 
     first_frames: tuple[int, ...] = ()
+    has_frames: bool = False
 
 
 def compile_job(job: Job, opening: Opening | None = None) -> tuple[Task, ...]:
-    """Return the tasks of a job: frames, then manifest, contact sheet and movie, each after what it needs."""
+    """Return the tasks of a job: plan, frames, then manifest, contact sheet and movie, each after what it needs."""
     opening = opening or Opening()
+    plans = plan_tasks(job) if opening.has_frames or job.task == "plan" else ()
+    return plans if job.task == "plan" else (*plans, *_render_tasks(job, opening, tuple(task.name for task in plans)))
+
+
+def plan_tasks(job: Job) -> tuple[Task, ...]:
+    """Return the tasks that look which frames of a job stand and are kept; `reads` are the frames looked at."""
+    runs = job.frame_range.chunks(_PLAN_FRAMES)
+    return tuple(
+        Task(name=f"{PLAN_PREFIX}{index:06d}", kind="plan", reads=tuple(run)) for index, run in enumerate(runs)
+    )
+
+
+def _render_tasks(job: Job, opening: Opening, after: tuple[str, ...]) -> tuple[Task, ...]:
     firsts = tuple(
-        Task(name=f"first.{index:06d}", kind="render", frames=(frame,), reads=window_of((frame,)))
+        Task(name=f"first.{index:06d}", kind="render", frames=(frame,), reads=window_of((frame,)), after=after)
         for index, frame in enumerate(opening.first_frames)
     )
     first_sheet = Task(name="first_sheet", kind="contact_sheet", after=tuple(task.name for task in firsts))
     renders = tuple(
-        Task(name=f"render.{index:06d}", kind="render", frames=run, reads=window_of(run))
+        Task(name=f"render.{index:06d}", kind="render", frames=run, reads=window_of(run), after=after)
         for index, run in enumerate(_runs(job, opening))
     )
     manifest = Task(name="manifest", kind="manifest", after=tuple(task.name for task in (*firsts, *renders)))

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from dvp_core.data.job import Job, job_from_dict
 from farm.compile import window_of
+from farm.planning import frames_to_look_at
 from farm.settlement import UNFINISHED_NEED, open_frames
 from farm.tasks import FinishedFrame, Task
 
@@ -64,6 +65,9 @@ def next_task(database: sqlite3.Connection, *, worker: str, wanted: WantedFrames
 def _cut(database: sqlite3.Connection, job: Job, waiting: sqlite3.Row, wanted: WantedFrames) -> NextTask:
     """Return a waiting task with its frames, having put those beyond the wanted number into a task of their own."""
     name = waiting["name"]
+    if waiting["kind"] == "plan":
+        frames = frames_to_look_at(database, job.id, name)
+        return NextTask(job, Task(name=name, kind="plan", reads=frames), frames)
     frames = open_frames(database, job.id, name)
     limit = job.chunk_size or max(1, wanted(job))
     if waiting["kind"] == "render" and len(frames) > limit and not _was_tried(database, job.id, name):

@@ -26,6 +26,7 @@ from farm.compile import Opening
 from farm.errors import ConflictError, UnknownJobError
 from farm.handing_out import NextTask, WantedFrames, finished_for, finished_frames, job_of, next_task, usual_frames
 from farm.ledger_file import connect, lock_exclusively
+from farm.planning import plan_again, settle_plan
 from farm.roots import Roots
 from farm.settlement import (
     change_frame,
@@ -125,7 +126,8 @@ class Ledger:
                         "the id already stands for another job", where=f"job {job.id}", remedy="use a new id"
                     )
                 return False
-            self._refuse_same_output(database, job)
+            if job.task != "plan":  # it writes nothing
+                self._refuse_same_output(database, job)
             database.execute(
                 "INSERT INTO jobs (id, priority, state, content, owner, submitted_s) VALUES (?, ?, 'queued', ?, ?, ?)",
                 (job.id, job.priority, content, owner, self._clock()),
@@ -139,7 +141,8 @@ class Ledger:
     def _refuse_same_output(self, database: sqlite3.Connection, job: Job) -> None:
         rows = database.execute("SELECT id, content FROM jobs WHERE state IN ('queued', 'active', 'paused')")
         for row in rows:
-            if json.loads(row["content"])["output"] == job.output:
+            other = job_of(row["content"])
+            if other.task != "plan" and other.output == job.output:
                 raise ConflictError(
                     f"the unfinished job {row['id']} writes to the same output",
                     where=job.output,
@@ -157,10 +160,10 @@ class Ledger:
                 change_job(database, job_id, "queued", now_s=now_s)
             elif action == "cancel":
                 end_job(database, job_id, "cancelled", now_s=now_s, message="cancelled by a user")
-            elif action == "retry":
-                requeueing.retry(database, self.job(job_id), frames, now_s=now_s)
             else:
-                requeueing.rerender(database, self.job(job_id), frames, now_s=now_s)
+                again = requeueing.retry if action == "retry" else requeueing.rerender
+                again(database, self.job(job_id), frames, now_s=now_s)
+                plan_again(database, self.job(job_id))
             self.log(job_id, f"{action} asked for")
             return self.job_state(job_id)
 
@@ -200,7 +203,7 @@ class Ledger:
         change_task(database, job.id, task.name, "active")
         if self.job_state(job.id) == "queued":
             change_job(database, job.id, "active", now_s=self._clock())
-        finished = () if task.kind == "render" else finished_for(database, job.id, task.name)
+        finished = () if task.kind in ("plan", "render") else finished_for(database, job.id, task.name)
         anew = requeueing.frames_anew(database, job.id) & set(frames)
         return WorkOrder(cursor.lastrowid or 0, job.id, job, task, frames, roots, finished, anew)
 
@@ -247,6 +250,7 @@ class Ledger:
                 self._blame(database, job, row, failure, message)
             if self._task_state(database, job.id, row["task"]) == "active":
                 settle_task(database, job, row["task"], is_done=failure is None)
+                settle_plan(database, job, row["task"])
             settle_job(database, job, now_s=self._clock())
             return True
 

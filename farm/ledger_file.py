@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS frames (
 CREATE INDEX IF NOT EXISTS frames_by_task ON frames (job_id, task, frame);
 CREATE INDEX IF NOT EXISTS frames_by_state ON frames (job_id, state);
 CREATE TABLE IF NOT EXISTS anew (job_id TEXT NOT NULL, frame INTEGER NOT NULL, PRIMARY KEY (job_id, frame));
+CREATE TABLE IF NOT EXISTS looks (
+    job_id TEXT NOT NULL, task TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (job_id, task));
+CREATE TABLE IF NOT EXISTS plans (job_id TEXT PRIMARY KEY, to_render INTEGER NOT NULL, kept INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     job_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (job_id, name));
 CREATE TABLE IF NOT EXISTS attempts (

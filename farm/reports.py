@@ -34,6 +34,7 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
         "frame_count": sum(counts.values()),
         "frames": counts,
         "failed_frames": [{"frame": item["frame"], "message": item["message"]} for item in failed],
+        "planned": _planned(ledger, job_id),
         "seconds_per_frame": seconds,
         "seconds_left": None if seconds is None or not workers else seconds * left / workers,
         "workers": workers,
@@ -43,6 +44,12 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
         "output": content["output"],
         "files": {item["name"]: item["sha256"] for item in ledger.rows("SELECT * FROM files WHERE job_id = ?", job_id)},
     }
+
+
+def _planned(ledger: Ledger, job_id: str) -> dict[str, int] | None:
+    """Return how many frames are rendered and how many kept, None before that is known."""
+    rows = ledger.rows("SELECT to_render, kept FROM plans WHERE job_id = ?", job_id)
+    return dict(rows[0]) if rows else None
 
 
 def job_list(ledger: Ledger, *, limit: int = 200) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def requeue_frames(database: sqlite3.Connection, job_id: str, frames: Iterable[i
         row = database.execute("SELECT task FROM frames WHERE job_id = ? AND frame = ?", (job_id, frame))
         tasks.add(row.fetchone()["task"])
     if tasks:
-        made = database.execute("SELECT name FROM tasks WHERE job_id = ? AND kind <> 'render'", (job_id,))
+        made = database.execute("SELECT name FROM tasks WHERE job_id = ? AND kind NOT IN ('plan', 'render')", (job_id,))
         tasks.update(row["name"] for row in made)
     query = "SELECT state FROM tasks WHERE job_id = ? AND name = ?"
     for name in tasks:

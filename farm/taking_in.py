@@ -6,14 +6,18 @@ These functions run inside a transaction of the ledger, which hands them its con
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 
 from dvp_core.data.job import Job
 from farm.compile import Opening, compile_job
+from farm.planning import insert_plan
+from farm.tasks import Task
 
 
 def insert_tasks(database: sqlite3.Connection, job: Job, opening: Opening | None) -> None:
     """Write down the tasks and frames of a new job."""
     tasks = compile_job(job, opening)
+    insert_plan(database, job, [task for task in tasks if task.kind == "plan"])
     database.executemany(
         "INSERT INTO tasks (job_id, position, name, kind, state) VALUES (?, ?, ?, ?, 'queued')",
         [(job.id, position, task.name, task.kind) for position, task in enumerate(tasks)],
@@ -23,5 +27,12 @@ def insert_tasks(database: sqlite3.Connection, job: Job, opening: Opening | None
     )
     database.executemany(
         "INSERT INTO frames (job_id, frame, task, state) VALUES (?, ?, ?, 'queued')",
-        [(job.id, frame, task.name) for task in tasks for frame in task.frames],
+        [(job.id, frame, task) for frame, task in _homes(job, tasks)],
     )
+
+
+def _homes(job: Job, tasks: Sequence[Task]) -> Iterator[tuple[int, str]]:
+    """Yield every frame with the task that renders it; a plan alone has none that does."""
+    if job.task == "plan":
+        yield from ((frame, "") for frame in job.frame_range)
+    yield from ((frame, task.name) for task in tasks for frame in task.frames)

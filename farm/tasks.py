@@ -15,7 +15,7 @@ from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
 
-TaskKind = Literal["render", "manifest", "contact_sheet", "movie"]
+TaskKind = Literal["plan", "render", "manifest", "contact_sheet", "movie"]
 FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
 
 

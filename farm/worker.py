@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.data.passes import PassFrame
 from dvp_core.data.preview import check_window, unpack_pass_frame
 from dvp_core.data.render_settings import RenderSettings
+from dvp_core.pipeline.frame_keys import open_frame_keys, standing_frame
 from dvp_core.pipeline.preview import PreviewPainter, make_preview, open_preview
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
 from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
-from farm.tasks import FileRecord, PreviewOrder, PreviewResult, Record, WorkOrder
+from farm.tasks import FileRecord, PreviewOrder, PreviewResult, Record, TaskFunction, TaskKind, WorkOrder
 
 _KEPT_GENERATORS = 2
 _KEPT_PREVIEW_FRAMES = 24
@@ -30,12 +32,28 @@ _KEPT_PREVIEW_FRAMES = 24
 
 
 def run_order(order: WorkOrder) -> Iterator[Record]:
-    """Run one order: render its frames in their order, or make the one file it asks for."""
-    if order.task.kind == "render":
-        yield from _render(order)
-        return
-    makers = {"manifest": _make_manifest, "contact_sheet": _make_contact_sheet, "movie": _make_movie}
+    """Run one order: render its frames in their order, look which stand already, or make the one file it asks for."""
+    makers: dict[TaskKind, TaskFunction] = {
+        "plan": _plan,
+        "render": _render,
+        "manifest": _make_manifest,
+        "contact_sheet": _make_contact_sheet,
+        "movie": _make_movie,
+    }
     yield from makers[order.task.kind](order)
+
+
+def _plan(order: WorkOrder) -> Iterator[Record]:
+    """Yield the records of those frames that stand with their keys; no network is loaded."""
+    job, roots = order.job, order.roots
+    output = roots.resolve(job.output)
+    keys = open_frame_keys(roots.resolve(job.passes), roots.resolve(job.generator), output=output, device=_device())
+    if keys is None:
+        return
+    for frame in order.frames:
+        with suppress(DataError):  # whoever renders the frame names what is wrong with it
+            if record := standing_frame(keys, frame, output):
+                yield record
 
 
 def _render(order: WorkOrder) -> Iterator[Record]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, read_json, write_bytes_atomically
@@ -16,6 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ROOTED = re.compile(r"[A-Za-z0-9_-]{1,32}:[^\x00\\]{1,1024}")
 _LONGEST_NOTES = 10_000
 PATH_FIELDS = ("passes", "generator", "plate", "unedited", "output", "consent")
+RenderTask = Literal["render", "plan"]
 _OPTIONAL_PATHS = ("plate", "unedited", "consent")
 
 
@@ -42,6 +43,7 @@ class Job:
         is_paused_at_start: Whether a farm keeps the job back until somebody resumes it.
         notes: For the people who look at the job; nothing acts on them.
         inputs_sha256: Expected hashes by path field; a mismatch refuses the job.
+        task: "render", or "plan" to say which frames that would render, and render none.
         schema_version: Version of this form.
     """
 
@@ -62,6 +64,7 @@ class Job:
     is_paused_at_start: bool = False
     notes: str = ""
     inputs_sha256: dict[str, str] = field(default_factory=dict)
+    task: RenderTask = "render"
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -88,6 +91,8 @@ def _check_texts(job: Job) -> None:
         raise DataError(f"must be a text of at most {_LONGEST_NOTES} characters", where="job field 'notes'")
     if not isinstance(job.frames, str) or len(job.frames) > 100_000:
         raise DataError("must be a text such as 1-30,40", where="job field 'frames'")
+    if job.task not in get_args(RenderTask):
+        raise DataError(f"is {job.task!r}, expected {' or '.join(get_args(RenderTask))}", where="job field 'task'")
     if job.schema_version != SCHEMA_VERSION:
         raise DataError(f"is {job.schema_version}, expected {SCHEMA_VERSION}", where="job field 'schema_version'")
 

@@ -18,6 +18,11 @@ from farm.tasks import FileRecord
 
 def run_order(order):
     output = order.roots.resolve(order.job.output)
+    if order.task.kind == "plan":
+        for frame in order.frames:
+            if _stands(order, frame_path(output, frame), frame):
+                yield _publish(order, frame, frame_path(output, frame), {})
+        return
     if order.task.kind != "render":
         path = output.parent / f"{order.task.kind}.txt"
         write_bytes_atomically(path, "\n".join(str(item.frame) for item in order.finished).encode())
@@ -29,10 +34,21 @@ def run_order(order):
         yield _publish(order, frame, frame_path(output, frame), plan)
 
 
+def _key(order, frame):
+    return hashlib.sha256(f"{order.job.generator} {frame}".encode()).hexdigest()
+
+
+def _content(order, frame):
+    return f"{_key(order, frame)}\n".encode() * 20
+
+
+def _stands(order, path, frame):
+    return frame not in order.anew and path.exists() and path.read_bytes() == _content(order, frame)
+
+
 def _publish(order, frame, path, plan):
-    key = hashlib.sha256(f"{order.job.generator} {frame}".encode()).hexdigest()
-    content = f"{key}\n".encode() * 20
-    is_there = frame not in order.anew and path.exists() and path.read_bytes() == content
+    key, content = _key(order, frame), _content(order, frame)
+    is_there = _stands(order, path, frame)
     if not is_there:
         time.sleep(plan.get("seconds_per_frame", 0.0))
         write_bytes_atomically(path, content)
