@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from dvp_core.data.job import Job, job_from_dict
 from farm.compile import window_of
+from farm.left_out import passed_over
 from farm.planning import frames_to_look_at
 from farm.settlement import UNFINISHED_NEED, open_frames
 from farm.tasks import FinishedFrame, Task
@@ -51,9 +52,17 @@ def usual_frames(job: Job) -> int:
     return job.chunk_size or USUAL_CHUNK_FRAMES
 
 
-def next_task(database: sqlite3.Connection, *, worker: str, wanted: WantedFrames) -> NextTask | None:
-    """Return the next task that this worker has not failed; one that it has, where a job has no other."""
+def next_task(
+    database: sqlite3.Connection, *, worker: str, wanted: WantedFrames, is_last_resort: bool = False
+) -> NextTask | None:
+    """Return the next task that this worker has not failed; one that it has, where a job has no other.
+
+    Jobs that it is left out of are passed over, but as a last resort.
+    """
+    left_out = frozenset() if is_last_resort else passed_over(database)
     for row in database.execute(_JOBS_IN_ORDER).fetchall():
+        if (row["id"], worker) in left_out:
+            continue
         for anything in (False, True):
             values = {"job": row["id"], "worker": worker, "anything": anything}
             waiting = database.execute(_NEXT_TASK, values).fetchone()

@@ -21,7 +21,7 @@ from dvp_core.data.files import canonical_json
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_from_dict, job_to_dict
 from dvp_core.pipeline.render_frames import FrameRecord
-from farm import requeueing
+from farm import left_out, requeueing
 from farm.compile import Opening
 from farm.errors import ConflictError, UnknownJobError
 from farm.handing_out import NextTask, WantedFrames, finished_for, finished_frames, job_of, next_task, usual_frames
@@ -164,6 +164,7 @@ class Ledger:
                 again = requeueing.retry if action == "retry" else requeueing.rerender
                 again(database, self.job(job_id), frames, now_s=now_s)
                 plan_again(database, self.job(job_id))
+                left_out.forget(database, job_id)
             self.log(job_id, f"{action} asked for")
             return self.job_state(job_id)
 
@@ -182,16 +183,19 @@ class Ledger:
                 self.end_attempt(row["id"], failure="withdrawn", message="the head was restarted")
         return len(rows)
 
-    def next_order(self, *, worker: str, roots: Roots, wanted: WantedFrames = usual_frames) -> WorkOrder | None:
+    def next_order(
+        self, *, worker: str, roots: Roots, wanted: WantedFrames = usual_frames, is_last_resort: bool = False
+    ) -> WorkOrder | None:
         """Hand out the next task by priority, then submission, then place in the job; None where nothing waits.
 
         Args:
             worker: Who asks.
             roots: Folders for the worker.
             wanted: How many frames of a job it shall get at most, where the job does not say.
+            is_last_resort: Give it also what it is left out of, because nobody else is there.
         """
         with self._transaction() as database:
-            found = next_task(database, worker=worker, wanted=wanted)
+            found = next_task(database, worker=worker, wanted=wanted, is_last_resort=is_last_resort)
             return None if found is None else self._ordered(database, found, worker=worker, roots=roots)
 
     def _ordered(self, database: sqlite3.Connection, found: NextTask, *, worker: str, roots: Roots) -> WorkOrder:
@@ -227,6 +231,9 @@ class Ledger:
             return False
         values = {"key": record.key, "sha256": record.sha256, "worker": attempt["worker"], "seconds": record.seconds}
         change_frame(database, attempt["job_id"], record.frame, "completed", message="", **values)
+        if not record.is_reused:
+            for worker in left_out.note_success(database, attempt["job_id"], record.frame, attempt["worker"]):
+                self.log(attempt["job_id"], f"{worker} is left out: it failed frames that others then rendered")
         database.execute("DELETE FROM anew WHERE job_id = ? AND frame = ?", (attempt["job_id"], record.frame))
         return True
 
@@ -266,6 +273,8 @@ class Ledger:
             failure, message = "error", "the worker ended its order without this frame"
         if failure in ("error", "died", "deadline"):
             frame = charge(database, job, attempt, message)
+            if failure == "error" and frame is not None:
+                left_out.note_failure(database, job.id, frame, attempt["worker"])
             self.log(job.id, message, attempt=attempt["id"], frame=frame)
 
     def unwanted_attempts(self) -> list[int]:
@@ -301,6 +310,16 @@ class Ledger:
         """Return how many frames of a job are completed."""
         query = "SELECT COUNT(*) AS number FROM frames WHERE job_id = ? AND state = 'completed'"
         return self.rows(query, job_id)[0]["number"]
+
+    def workers_left_out(self, job_id: str) -> tuple[str, ...]:
+        """Return the workers that a job goes on without, because they failed frames which others then rendered."""
+        with self._lock:
+            return left_out.workers_left_out(self._connection, job_id)
+
+    def is_passed_over(self, worker: str) -> bool:
+        """Say whether a worker gets nothing of some job with work, so that others may find some where it found none."""
+        with self._lock:
+            return any(name == worker for _, name in left_out.passed_over(self._connection))
 
     def waiting_count(self, job_id: str, *, at_most: int) -> int:
         """Return how many frames of a job were never tried, counting no further than `at_most`."""

@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS looks (
     job_id TEXT NOT NULL, task TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (job_id, task));
 CREATE TABLE IF NOT EXISTS plans (job_id TEXT PRIMARY KEY, to_render INTEGER NOT NULL, kept INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS blames (
+    job_id TEXT NOT NULL, frame INTEGER NOT NULL, worker TEXT NOT NULL, is_refuted INTEGER NOT NULL,
+    PRIMARY KEY (job_id, frame, worker));
 CREATE TABLE IF NOT EXISTS files (
     job_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (job_id, name));
 CREATE TABLE IF NOT EXISTS attempts (

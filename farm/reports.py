@@ -38,6 +38,7 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
         "seconds_per_frame": seconds,
         "seconds_left": None if seconds is None or not workers else seconds * left / workers,
         "workers": workers,
+        "left_out": list(ledger.workers_left_out(job_id)),
         "submitted_s": row["submitted_s"],
         "started_s": row["started_s"],
         "ended_s": row["ended_s"],

@@ -99,12 +99,23 @@ class Scheduler:
         self._running.clear()
 
     def _hand_out(self) -> None:
-        for worker in self.backend.idle_workers():
-            order = self.ledger.next_order(worker=worker, roots=self.roots, wanted=self._wanted_frames)
-            if order is None:
+        idle = self.backend.idle_workers()
+        for worker in idle:
+            if not self._give(worker) and not self.ledger.is_passed_over(worker):
                 return
-            self._running[worker] = _Running(order, self.clock())
-            self.backend.start(worker, order)
+        if idle and not self._running:  # whoever is left out is better than nobody
+            self._give(idle[0], is_last_resort=True)
+
+    def _give(self, worker: str, *, is_last_resort: bool = False) -> bool:
+        """Give an idle worker its next order; return whether there was one."""
+        order = self.ledger.next_order(
+            worker=worker, roots=self.roots, wanted=self._wanted_frames, is_last_resort=is_last_resort
+        )
+        if order is None:
+            return False
+        self._running[worker] = _Running(order, self.clock())
+        self.backend.start(worker, order)
+        return True
 
     def _wanted_frames(self, job: Job) -> int:
         """Return how many frames of a job the next worker shall take."""
