@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dvp_core.data.errand import AnyJob, any_job_from_dict
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import Job, job_from_dict
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
 from farm.compile import Opening
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
@@ -83,9 +83,9 @@ class Site:
 
     ledger: Ledger
     token_file: Path
-    preflight: Callable[[Job], None]
+    preflight: Callable[[AnyJob], None]
     preview: PaintPreview = no_previews
-    opening: Callable[[Job], Opening] = lambda job: Opening()
+    opening: Callable[[AnyJob], Opening] = lambda job: Opening()
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -146,7 +146,7 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
     def submit(job_id: str, content: Annotated[dict[str, Any], Body()], request: Request) -> JSONResponse:
         """Take a job in; the same content again changes nothing."""
         user: User = request.scope["user"]
-        job = job_from_dict(content)
+        job = any_job_from_dict(content)
         if job.id != job_id:
             raise DataError(f"is {job.id!r}, the address says {job_id!r}", where="job field 'id'")
         _refuse_too_many(site.ledger, user)

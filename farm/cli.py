@@ -17,8 +17,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from dvp_core.data.errand import PassesJob, any_job_to_dict, read_any_job
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import job_to_dict, read_job
+from dvp_core.data.job import Job
 from farm.client import FarmClient, FarmError, connect, default_state_folder
 from farm.run_command import roots_of, run_here
 
@@ -89,13 +90,15 @@ def submit(
         url: The head's address; the connection file's where not given.
         connection: Connection file, written by the head.
     """
-    content = read_job(job)
-    if consent is not None:
+    content = read_any_job(job)
+    if consent is not None and not isinstance(content, PassesJob):  # passes show nobody
         content = replace(content, consent=consent)
+    if dry_run and not isinstance(content, Job):
+        raise DataError(f"renders no frames, it is of kind {content.task}", where=job, remedy="leave --dry-run out")
     if dry_run:
         content = replace(content, task="plan", id=f"{content.id[:50]}.plan-{secrets.token_hex(3)}")
     with _head(url, connection) as client:
-        report = client.submit(job_to_dict(content))
+        report = client.submit(any_job_to_dict(content))
         _say(_line(report))
         return _watched(client, content.id) if watch or dry_run else report
 
@@ -271,9 +274,13 @@ def _line(report: dict[str, Any]) -> str:
     done = report["frames"].get("completed", 0)
     left = "" if report["seconds_left"] is None else f", {report['seconds_left']:.0f} s left"
     message = f" - {report['message']}" if report["message"] else ""
-    return (
-        f"{report['id']}  {report['state']}  {done}/{report['frame_count']} frames{_plan_text(report)}{left}{message}"
-    )
+    frames = f"{done}/{report['frame_count']} frames{_plan_text(report)}" if report["frame_count"] else _stage(report)
+    return f"{report['id']}  {report['state']}  {frames}{left}{message}"
+
+
+def _stage(report: dict[str, Any]) -> str:
+    progress = report["progress"]
+    return f"{progress['stage']} {progress['done']}/{progress['total']}" if progress else report["task"]
 
 
 def _plan_text(report: dict[str, Any]) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
+from dvp_core.data.errand import AnyJob, Errand
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job
 from dvp_core.data.passes import WINDOW_FRAMES
-from farm.tasks import Task
+from farm.tasks import Task, TaskKind
 
 PLAN_PREFIX = "plan."
 _PLAN_FRAMES = 1000
@@ -35,8 +37,10 @@ class Opening:
     has_frames: bool = False
 
 
-def compile_job(job: Job, opening: Opening | None = None) -> tuple[Task, ...]:
+def compile_job(job: AnyJob, opening: Opening | None = None) -> tuple[Task, ...]:
     """Return the tasks of a job: plan, frames, then manifest, contact sheet and movie, each after what it needs."""
+    if isinstance(job, Errand):
+        return (Task(name=job.task, kind=cast(TaskKind, job.task)),)
     opening = opening or Opening()
     plans = plan_tasks(job) if opening.has_frames or job.task == "plan" else ()
     return plans if job.task == "plan" else (*plans, *_render_tasks(job, opening, tuple(task.name for task in plans)))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dvp_core.data.job import Job, job_from_dict
+from dvp_core.data.errand import AnyJob, any_job_from_dict
 from farm.compile import window_of
 from farm.left_out import passed_over
 from farm.planning import frames_to_look_at
@@ -21,9 +21,14 @@ from farm.settlement import UNFINISHED_NEED, open_frames
 from farm.tasks import FinishedFrame, Task
 
 USUAL_CHUNK_FRAMES = 16
-WantedFrames = Callable[[Job], int]
+WantedFrames = Callable[[AnyJob], int]
 """How many frames of a job a worker shall get at most."""
-_JOBS_IN_ORDER = "SELECT id, content FROM jobs WHERE state IN ('queued', 'active') ORDER BY priority DESC, sequence"
+_JOBS_IN_ORDER = """
+SELECT id, content FROM jobs WHERE state IN ('queued', 'active') AND NOT EXISTS (
+    SELECT 1 FROM job_needs LEFT JOIN jobs AS needed ON needed.id = job_needs.needed
+    WHERE job_needs.job_id = jobs.id AND needed.state IS NOT 'completed')
+ORDER BY priority DESC, sequence
+"""
 _NEXT_TASK = f"""
 SELECT name, kind, position FROM tasks WHERE job_id = :job AND state = 'queued' AND NOT EXISTS ({UNFINISHED_NEED})
 AND (:anything OR NOT EXISTS (
@@ -42,12 +47,12 @@ WHERE needs.job_id = :job AND needs.task = :task AND tasks.kind = 'render'
 class NextTask:
     """A task to hand out, with those of its frames that are to be done."""
 
-    job: Job
+    job: AnyJob
     task: Task
     frames: tuple[int, ...]
 
 
-def usual_frames(job: Job) -> int:
+def usual_frames(job: AnyJob) -> int:
     """Return the size of chunks while nothing is known about a job's frames."""
     return job.chunk_size or USUAL_CHUNK_FRAMES
 
@@ -71,7 +76,7 @@ def next_task(
     return None
 
 
-def _cut(database: sqlite3.Connection, job: Job, waiting: sqlite3.Row, wanted: WantedFrames) -> NextTask:
+def _cut(database: sqlite3.Connection, job: AnyJob, waiting: sqlite3.Row, wanted: WantedFrames) -> NextTask:
     """Return a waiting task with its frames, having put those beyond the wanted number into a task of their own."""
     name = waiting["name"]
     if waiting["kind"] == "plan":
@@ -124,6 +129,6 @@ def finished_frames(database: sqlite3.Connection, job_id: str) -> tuple[Finished
 
 
 @lru_cache(maxsize=16)
-def job_of(content: str) -> Job:
+def job_of(content: str) -> AnyJob:
     """Return a stored job; reading the frames of a long shot anew for every order would cost seconds."""
-    return job_from_dict(json.loads(content))
+    return any_job_from_dict(json.loads(content))

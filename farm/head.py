@@ -18,8 +18,8 @@ from types import FrameType
 
 import uvicorn
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import Job
 from farm.api import Site, make_app
 from farm.backends import Backend
 from farm.ledger import Ledger
@@ -71,7 +71,7 @@ def run_head(
     options: HeadOptions,
     *,
     task_function: TaskFunction = run_order,
-    preflight: Callable[[Job, Roots], None] = check_job,
+    preflight: Callable[[AnyJob, Roots], None] = check_job,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a head until it is told to stop by SIGTERM, SIGINT or Ctrl-C.
@@ -114,7 +114,7 @@ def _site(
     ledger: Ledger,
     token_file: Path,
     backend: Backend,
-    preflight: Callable[[Job, Roots], None],
+    preflight: Callable[[AnyJob, Roots], None],
 ) -> Site:
     lane = PreviewLane(backend, options.roots)
     return Site(

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dvp_core.data.errand import AnyJob, any_job_from_dict, any_job_to_dict
 from dvp_core.data.files import canonical_json
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import Job, job_from_dict, job_to_dict
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm import left_out, requeueing
 from farm.compile import Opening
@@ -40,8 +40,8 @@ from farm.settlement import (
     settle_task,
 )
 from farm.states import ENDED_JOBS, JobAction, JobState, check_action
-from farm.taking_in import insert_tasks
-from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, WorkOrder
+from farm.taking_in import insert_needs, insert_tasks
+from farm.tasks import FailureKind, FileRecord, FinishedFrame, ProgressRecord, Record, WorkOrder
 
 _LOG_LIMIT_LETTERS = 64 * 1024
 
@@ -106,7 +106,7 @@ class Ledger:
 
     # ---- what users do
 
-    def submit(self, job: Job, *, owner: str, opening: Opening | None = None) -> bool:
+    def submit(self, job: AnyJob, *, owner: str, opening: Opening | None = None) -> bool:
         """Take a job in; return whether it is new. The same id with the same content again changes nothing.
 
         Args:
@@ -115,13 +115,14 @@ class Ledger:
             opening: See `Opening`; the frames run in their order without one.
 
         Raises:
-            DataError: The id stands for another job, or another unfinished job writes to the same place.
+            DataError: The id stands for another job, another unfinished job writes to the same place, or a job that
+                this one waits for is not there.
         """
-        content = canonical_json(job_to_dict(job)).decode()
+        content = canonical_json(any_job_to_dict(job)).decode()
         with self._transaction() as database:
             known = database.execute("SELECT content FROM jobs WHERE id = ?", (job.id,)).fetchone()
             if known is not None:
-                if job_from_dict(json.loads(known["content"])) != job:  # older files lack newer fields
+                if any_job_from_dict(json.loads(known["content"])) != job:  # older files lack newer fields
                     raise ConflictError(
                         "the id already stands for another job", where=f"job {job.id}", remedy="use a new id"
                     )
@@ -134,11 +135,13 @@ class Ledger:
             )
             if job.is_paused_at_start:
                 change_job(database, job.id, "paused", now_s=self._clock(), message="submitted paused")
+            insert_needs(database, job)
             insert_tasks(database, job, opening)
-            self.log(job.id, f"submitted by {owner}: {len(job.frame_range)} frames")
+            frame_count = len(job.frame_range)
+            self.log(job.id, f"submitted by {owner}: {f'{frame_count} frames' if frame_count else job.task}")
         return True
 
-    def _refuse_same_output(self, database: sqlite3.Connection, job: Job) -> None:
+    def _refuse_same_output(self, database: sqlite3.Connection, job: AnyJob) -> None:
         rows = database.execute("SELECT id, content FROM jobs WHERE state IN ('queued', 'active', 'paused')")
         for row in rows:
             other = job_of(row["content"])
@@ -223,6 +226,10 @@ class Ledger:
                     (row["job_id"], record.name, record.sha256),
                 )
                 return True
+            if isinstance(record, ProgressRecord):
+                values = (row["job_id"], record.stage, record.done, record.total)
+                database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?)", values)
+                return True
             return self._record_frame(database, row, record)
 
     def _record_frame(self, database: sqlite3.Connection, attempt: sqlite3.Row, record: FrameRecord) -> bool:
@@ -262,7 +269,7 @@ class Ledger:
             return True
 
     def _blame(
-        self, database: sqlite3.Connection, job: Job, attempt: sqlite3.Row, failure: FailureKind | None, message: str
+        self, database: sqlite3.Connection, job: AnyJob, attempt: sqlite3.Row, failure: FailureKind | None, message: str
     ) -> None:
         """Say who pays for an attempt's end: nobody, the frame in hand, or the whole job while its disk is full."""
         if failure == "disk_full" and self.job_state(job.id) in ("queued", "active"):
@@ -287,7 +294,7 @@ class Ledger:
 
     # ---- what is asked
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str) -> AnyJob:
         """Return a job as it was submitted."""
         return job_of(self._job_row(job_id)["content"])
 

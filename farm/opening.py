@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dvp_core.data.errand import AnyJob, Errand
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from dvp_core.pipeline.first_frames import first_frames
@@ -10,8 +11,10 @@ from farm.compile import Opening
 from farm.roots import Roots
 
 
-def opening_of(job: Job, roots: Roots) -> Opening:
+def opening_of(job: AnyJob, roots: Roots) -> Opening:
     """Return how a job is to begin; a plain one where its files are not there yet."""
+    if isinstance(job, Errand):
+        return Opening()
     try:
         unedited = None if job.unedited is None else roots.resolve(job.unedited)
         first = first_frames(roots.resolve(job.passes), job.frame_range, unedited=unedited)

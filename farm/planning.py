@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.job import Job
 from farm.compile import PLAN_PREFIX, plan_tasks
 from farm.requeueing import frames_anew
@@ -29,18 +30,20 @@ UPDATE tasks SET state = 'completed' WHERE job_id = ? AND kind = 'render' AND st
 """
 
 
-def insert_plan(database: sqlite3.Connection, job: Job, tasks: Sequence[Task]) -> None:
+def insert_plan(database: sqlite3.Connection, job: AnyJob, tasks: Sequence[Task]) -> None:
     """Write down a job's plan, which all its frames wait for, or that nothing stands and all is to be rendered."""
     database.executemany(
         "INSERT INTO looks VALUES (?, ?, ?, ?)",
         [(job.id, task.name, task.reads[0], task.reads[-1]) for task in tasks],
     )
-    if not tasks:
+    if not tasks and isinstance(job, Job):
         database.execute("INSERT OR REPLACE INTO plans VALUES (?, ?, 0)", (job.id, len(job.frame_range)))
 
 
-def plan_again(database: sqlite3.Connection, job: Job) -> None:
+def plan_again(database: sqlite3.Connection, job: AnyJob) -> None:
     """Forget what was said and let the job look again at the frames that it is to do."""
+    if not isinstance(job, Job):
+        return
     database.execute("DELETE FROM plans WHERE job_id = ?", (job.id,))
     query = "SELECT name, state FROM tasks WHERE job_id = ? AND kind = 'plan'"
     known = database.execute(query, (job.id,)).fetchall()
@@ -71,7 +74,7 @@ def frames_to_look_at(database: sqlite3.Connection, job_id: str, task: str) -> t
     return tuple(row["frame"] for row in database.execute(_TO_LOOK_AT, (job_id, task)) if row["frame"] not in anew)
 
 
-def settle_plan(database: sqlite3.Connection, job: Job, task: str) -> None:
+def settle_plan(database: sqlite3.Connection, job: AnyJob, task: str) -> None:
     """Say what is to be rendered once the last task of a plan is done; tasks with nothing left to do are done too."""
     if not task.startswith(PLAN_PREFIX) or database.execute(_UNFINISHED_PLAN, (job.id,)).fetchone():
         return

@@ -8,15 +8,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import Job
 from farm.settlement import change_frame, change_job, change_task
 
 _UNFINISHED = "SELECT frame FROM frames WHERE job_id = ? AND state <> 'completed'"
 
 
-def retry(database: sqlite3.Connection, job: Job, frames: FrameRange | None, *, now_s: float) -> None:
+def retry(database: sqlite3.Connection, job: AnyJob, frames: FrameRange | None, *, now_s: float) -> None:
     """Queue an ended job again: the frames named, or without names all that did not complete.
 
     Raises:
@@ -27,13 +27,14 @@ def retry(database: sqlite3.Connection, job: Job, frames: FrameRange | None, *, 
     if unknown := [frame for frame in wanted if frame not in job.frame_range]:
         raise DataError(f"frame {unknown[0]} is not part of the job", where=f"job {job.id}")
     requeue_frames(database, job.id, wanted)
-    query = "SELECT name FROM tasks WHERE job_id = ? AND state IN ('failed', 'cancelled')"
+    ended = "('failed', 'cancelled')" if len(job.frame_range) else "('failed', 'cancelled', 'completed')"
+    query = f"SELECT name FROM tasks WHERE job_id = ? AND state IN {ended}"
     for row in database.execute(query, (job.id,)).fetchall():
         change_task(database, job.id, row["name"], "queued", failures=0)
     change_job(database, job.id, "queued", now_s=now_s)
 
 
-def rerender(database: sqlite3.Connection, job: Job, frames: FrameRange | None, *, now_s: float) -> None:
+def rerender(database: sqlite3.Connection, job: AnyJob, frames: FrameRange | None, *, now_s: float) -> None:
     """Forget frames of an ended job, all without names: they are rendered again though their files stand.
 
     Raises:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.files import remove_leftovers
-from dvp_core.data.job import Job
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path
 from farm.backends import Backend
 from farm.chunk_size import LARGEST_CHUNK_FRAMES, chunk_frames
@@ -117,7 +117,7 @@ class Scheduler:
         self.backend.start(worker, order)
         return True
 
-    def _wanted_frames(self, job: Job) -> int:
+    def _wanted_frames(self, job: AnyJob) -> int:
         """Return how many frames of a job the next worker shall take."""
         worker_count = len(self._running) + len(self.backend.idle_workers())
         cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
@@ -161,6 +161,8 @@ class Scheduler:
 
     def _sweep(self, order: WorkOrder) -> None:
         """Remove what a dead worker has half-written; its frames are handed to nobody else yet."""
+        if order.task.kind != "render":
+            return
         output = self.roots.resolve(order.job.output)
         remove_leftovers(output.parent, (frame_path(output, frame).name for frame in order.frames))
 
