@@ -22,14 +22,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dvp_core.data.errand import AnyJob, any_job_from_dict
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import parse_json
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import ID_PATTERN, Job, job_from_dict
+from dvp_core.data.job import ID_PATTERN
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
 from farm import api_forms as forms
 from farm.api_document import ABOUT, JOB_BODY, OPEN, PNG_ANSWER, PREVIEW_BODY, add_document, answers, refused_with
 from farm.api_page import PageSite, add_page_routes
+from farm.compile import Opening
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
 from farm.ledger_care import Forgetting, forget_jobs, set_priority
@@ -87,15 +89,17 @@ class Site:
         roots: The folders that jobs' paths name.
         clock: Seconds since 1970.
         page: What the page shows; None leaves its routes out.
+        opening: Says how a job is to begin.
     """
 
     ledger: Ledger
     token_file: Path
-    preflight: Callable[[Job], None]
+    preflight: Callable[[AnyJob], None]
     preview: PaintPreview = no_previews
     roots: Roots = field(default_factory=Roots)
     clock: Callable[[], float] = time.time
     page: PageSite | None = None
+    opening: Callable[[AnyJob], Opening] = lambda job: Opening()
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -176,12 +180,12 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
     def submit(job_id: JobId, content: Annotated[bytes, Depends(_body_of)], request: Request) -> JSONResponse:
         """Take a job in; the same content again changes nothing."""
         user: User = request.scope["user"]
-        job = job_from_dict(parse_json(content, where="job"))
+        job = any_job_from_dict(parse_json(content, where="job"))
         if job.id != job_id:
             raise DataError(f"is {job.id!r}, the address says {job_id!r}", where="job field 'id'")
         _refuse_too_many(site.ledger, user)
         site.preflight(job)
-        is_new = site.ledger.submit(job, owner=user.name)
+        is_new = site.ledger.submit(job, owner=user.name, opening=site.opening(job))
         return JSONResponse(job_report(site.ledger, job.id), status_code=201 if is_new else 200)
 
     refusals = (400, 403, 404, 409, 413)
@@ -195,7 +199,7 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
 
     @app.post(_PREFIX + "/jobs/{job_id}/{action}", responses=answers(forms.JobReport, *refusals))
     def act(job_id: JobId, action: JobAction, body: forms.ActionBody, request: Request) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job."""
+        """Pause, resume, cancel, retry or rerender a job."""
         _refuse_strangers(site.ledger, job_id, request)
         frames = None if body.frames is None else FrameRange.parse(body.frames)
         site.ledger.act(job_id, action, frames=frames)

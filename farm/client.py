@@ -102,7 +102,7 @@ class FarmClient:
         return self._call("GET", f"/jobs/{_quoted(job_id)}/logs?after={after}")["lines"]
 
     def act(self, job_id: str, action: str, *, frames: str | None = None) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job (`frames` narrows a retry); return its report."""
+        """Pause, resume, cancel, retry or rerender a job (`frames` narrows the last two); return its report."""
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
 

@@ -18,8 +18,8 @@ from types import FrameType
 
 import uvicorn
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import Job
 from farm.api import Site, make_app
 from farm.api_page import PageSite
 from farm.backends import Backend
@@ -27,6 +27,7 @@ from farm.client import LOOPBACK
 from farm.ledger import Ledger
 from farm.ledger_view import LedgerView
 from farm.local import BackendName, opened_backend
+from farm.opening import opening_of
 from farm.pictures import Pictures
 from farm.preflight import check_job
 from farm.previews import PreviewLane
@@ -81,7 +82,7 @@ def run_head(
     options: HeadOptions,
     *,
     task_function: TaskFunction = run_order,
-    preflight: Callable[[Job, Roots], None] = check_job,
+    preflight: Callable[[AnyJob, Roots], None] = check_job,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a head until it is told to stop by SIGTERM, SIGINT or Ctrl-C.
@@ -127,14 +128,20 @@ def _site(
     ledger: Ledger,
     view: LedgerView,
     backend: Backend,
-    preflight: Callable[[Job, Roots], None],
+    preflight: Callable[[AnyJob, Roots], None],
 ) -> Site:
     token_file = options.state_folder / _TOKENS
     lane = PreviewLane(backend, options.roots)
     sessions = Sessions(options.state_folder / "sessions.json")
     page = PageSite(view, Pictures(view, options.roots), sessions, token_file, backend.facts)
     return Site(
-        ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, roots=options.roots, page=page
+        ledger,
+        token_file,
+        preflight=lambda job: preflight(job, options.roots),
+        preview=lane.paint,
+        roots=options.roots,
+        page=page,
+        opening=lambda job: opening_of(job, options.roots),
     )
 
 

@@ -18,7 +18,7 @@ import bpy
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
-from dvp_core.data.take import Take, write_take
+from dvp_core.data.take import TRACKED_TAKE, Take, write_take
 from dvp_core.passes import pass_path, write_pass_frame
 
 from ..rig.memory import remembered_face, remembered_take
@@ -27,8 +27,6 @@ from ..rig.timing import plate_frame, scene_frame
 from .engine import seen_in_render
 from .scene_passes import PosedFrame, draw_pass_frame, posed_frame
 
-TRACKED_TAKE = "tracked.take"
-"""Name of the unedited take in a folder of exported passes."""
 _THREADS = min(4, os.cpu_count() or 1)
 _AHEAD = 2 * _THREADS  # frames that may wait to be drawn, so that memory stays bounded
 

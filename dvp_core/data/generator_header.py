@@ -125,6 +125,20 @@ def read_generator_sources(path: Path | str) -> GeneratorSources:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
 
 
+def read_generator_window(path: Path | str) -> int:
+    """Return how many frames of passes a generator looks at.
+
+    Raises:
+        DataError: See `read_generator_header`.
+    """
+    content = _description(path)
+    check_is_generator(content, path)
+    try:
+        return int(content["config"]["window"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
 def check_is_generator(content: Mapping[str, Any], path: Path | str) -> None:
     """Refuse the description of anything but a generator of this version.
 

@@ -21,6 +21,11 @@ from farm.tasks import FileRecord
 def run_order(order):
     output = order.roots.resolve(order.job.output)
     plan = json.loads((output.parent / "plan.json").read_text()) if (output.parent / "plan.json").exists() else {}
+    if order.task.kind == "plan":
+        for frame in order.frames:
+            if _stands(order, frame_path(output, frame), frame, plan):
+                yield _publish(order, frame, frame_path(output, frame), plan)
+        return
     if order.task.kind != "render":
         name, content = _file_of(order, plan)
         write_bytes_atomically(output.parent / name, content)
@@ -50,10 +55,21 @@ def _png(frame):
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+def _key(order, frame):
+    return hashlib.sha256(f"{order.job.generator} {frame}".encode()).hexdigest()
+
+
+def _content(order, frame, plan):
+    return _png(frame) if plan.get("pictures") else f"{_key(order, frame)}\n".encode() * 20
+
+
+def _stands(order, path, frame, plan):
+    return frame not in order.anew and path.exists() and path.read_bytes() == _content(order, frame, plan)
+
+
 def _publish(order, frame, path, plan):
-    key = hashlib.sha256(f"{order.job.generator} {frame}".encode()).hexdigest()
-    content = _png(frame) if plan.get("pictures") else f"{key}\n".encode() * 20
-    is_there = path.exists() and path.read_bytes() == content
+    key, content = _key(order, frame), _content(order, frame, plan)
+    is_there = _stands(order, path, frame, plan)
     if not is_there:
         time.sleep(plan.get("seconds_per_frame", 0.0))
         write_bytes_atomically(path, content)
