@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -23,10 +23,12 @@ from dvp_core.data.job import Job
 from farm.api import Site, make_app
 from farm.backends import Backend
 from farm.ledger import Ledger
+from farm.ledger_copies import LedgerCopier, open_ledger
 from farm.local import BackendName, opened_backend
 from farm.preflight import check_job
 from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
+from farm.root_marks import marked_roots
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
 from farm.tasks import TaskFunction
@@ -85,7 +87,8 @@ def run_head(
         DataError: Another head holds the ledger, the ledger is damaged, the port is taken or the address is not safe.
     """
     _check_address(options)
-    with Ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+    with open_ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+        options = replace(options, roots=marked_roots(options.roots, state_folder=options.state_folder))
         ledger.recover()
         requeue_lost_frames(ledger, options.roots)
         listener = _listen(options)
@@ -99,6 +102,7 @@ def run_head(
                 task_function=task_function,
                 address=options.address,
                 gpu_share=options.gpu_share,
+                lease_s=options.scheduling.lease_s,
             ) as backend,
             _serving(_site(options, ledger, token_file, backend, preflight), listener),
             _stop_asked() as is_asked,
@@ -121,9 +125,11 @@ def _site(
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:
     """Turn the scheduler until a stop is asked for, then let the frames in hand finish."""
+    copier = LedgerCopier(scheduler.ledger, every_s=scheduler.options.ledger_copy_s)
     try:
         while not is_asked.is_set():
             scheduler.step()
+            copier.step()
         scheduler.withdraw_all()
         patience_end_s = time.monotonic() + scheduler.options.withdraw_patience_s
         while not scheduler.is_idle() and time.monotonic() < patience_end_s:

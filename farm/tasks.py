@@ -13,10 +13,12 @@ from typing import Literal
 from dvp_core.data.job import Job
 from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
+from farm.lease import lease_for_ever
 from farm.roots import Roots
 
 TaskKind = Literal["render", "manifest", "contact_sheet", "movie"]
-FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
+FailureKind = Literal["error", "died", "deadline", "withdrawn", "disk_full", "share_gone", "bad_input", "frames_lost"]
+"""For a full disk, a share that is gone and an input that cannot be used, the job waits and nobody is charged."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,34 @@ class WorkOrder:
     frames: tuple[int, ...]
     roots: Roots
     finished: tuple[FinishedFrame, ...] = ()
+    check_lease: Callable[[], None] = lease_for_ever
+
+    def check_may_publish(self) -> None:
+        """Refuse to write a file whose time or place is gone; called before each is published, and before it is told.
+
+        Raises:
+            LeaseEndedError: The head has not been heard of for so long that it may have given the order to another.
+            ShareGoneError: The output's root is not the share that it was.
+        """
+        self.check_lease()
+        self.roots.check_share(self.job.output)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt has failed, as the process found that ran it.
+
+    Attributes:
+        kind: Decides who pays for it.
+        message: For people.
+        path: The input that cannot be used, where that was the cause.
+        frames: The finished frames that are gone or changed, where that was the cause.
+    """
+
+    kind: FailureKind
+    message: str = ""
+    path: str = ""
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,8 +172,7 @@ class AttemptEnded:
 
     worker: str
     attempt: int
-    failure: FailureKind | None = None
-    message: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,34 @@ _KEPT_PREVIEW_FRAMES = 24
 
 
 def run_order(order: WorkOrder) -> Iterator[Record]:
-    """Run one order: render its frames in their order, or make the one file it asks for."""
-    if order.task.kind == "render":
-        yield from _render(order)
-        return
-    makers = {"manifest": _make_manifest, "contact_sheet": _make_contact_sheet, "movie": _make_movie}
-    yield from makers[order.task.kind](order)
+    """Run one order: render its frames in their order, or make the one file it asks for.
+
+    What was published just as its share went away is not told: it may lie where nobody will find it.
+    """
+    order.check_may_publish()
+    makers = {
+        "render": _render,
+        "manifest": _make_manifest,
+        "contact_sheet": _make_contact_sheet,
+        "movie": _make_movie,
+    }
+    for record in makers[order.task.kind](order):
+        order.check_may_publish()
+        yield record
 
 
 def _render(order: WorkOrder) -> Iterator[Record]:
     check_inputs(order)
     shot = _opened_shot(order)
-    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.job.output))
+    _check_passes_are_there(order, shot)
+    output = order.roots.resolve(order.job.output)
+    yield from render_frames(shot, order.frames, output=output, before_publish=order.check_may_publish)
+
+
+def _check_passes_are_there(order: WorkOrder, shot: Shot) -> None:
+    for frame in order.frames:
+        if frame not in shot.passes.frames:
+            shot.passes.read(frame)  # which says what is missing, and where
 
 
 def check_inputs(order: WorkOrder) -> None:

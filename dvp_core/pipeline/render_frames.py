@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,13 +167,16 @@ def frame_path(template: Path | str, frame: int) -> Path:
     return folder / name.replace(runs[0], f"{frame:0{len(runs[0])}d}")
 
 
-def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> Iterator[FrameRecord]:
+def render_frames(
+    shot: Shot, frames: Sequence[int], *, output: Path | str, before_publish: Callable[[], None] = lambda: None
+) -> Iterator[FrameRecord]:
     """Yield a record for each frame once its file stands; a frame whose file carries its key is not rendered again.
 
     Args:
         shot: The opened shot.
         frames: Plate frame numbers, in the order in which they shall be done.
         output: Template of the files, with one run of `#`.
+        before_publish: Called before each file is written; raises where it may not be.
 
     Raises:
         DataError: A frame is not among the passes, or a file cannot be read or written.
@@ -188,16 +191,19 @@ def render_frames(shot: Shot, frames: Sequence[int], *, output: Path | str) -> I
     yield from reused
     done = {record.frame for record in reused}
     for run in _ascending_runs([frame for frame in frames if frame not in done]):
-        yield from _render_run(shot, run, output)
+        yield from _render_run(shot, run, output, before_publish)
 
 
-def _render_run(shot: Shot, run: FrameRange, output: Path | str) -> Iterator[FrameRecord]:
+def _render_run(
+    shot: Shot, run: FrameRange, output: Path | str, before_publish: Callable[[], None]
+) -> Iterator[FrameRecord]:
     from dvp_core.generator import synthesise_batches
 
     started_s = time.monotonic()
     for batch in synthesise_batches(shot.generator, shot.passes, run):
         share_s = (time.monotonic() - started_s) / len(batch)
         for frame, image in batch:
+            before_publish()
             yield _publish(shot, frame, image, frame_path(output, frame), share_s)
         started_s = time.monotonic()
 

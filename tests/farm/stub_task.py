@@ -18,6 +18,7 @@ from farm.tasks import FileRecord
 
 def run_order(order):
     output = order.roots.resolve(order.job.output)
+    order.check_may_publish()
     if order.task.kind != "render":
         path = output.parent / f"{order.task.kind}.txt"
         write_bytes_atomically(path, "\n".join(str(item.frame) for item in order.finished).encode())
@@ -35,6 +36,7 @@ def _publish(order, frame, path, plan):
     is_there = path.exists() and path.read_bytes() == content
     if not is_there:
         time.sleep(plan.get("seconds_per_frame", 0.0))
+        order.check_may_publish()
         write_bytes_atomically(path, content)
         _append(path.parent / "executions.txt", f"{frame}\n")
     return FrameRecord(frame, key, sha256_of_file(path), plan.get("seconds_per_frame", 0.001), is_there)
