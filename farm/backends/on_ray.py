@@ -154,6 +154,7 @@ class OnRay:
         while self._unwell:
             self.kill(self._unwell.pop(), reason="it did not end a preview")
         self._renew_leases()
+        _require_own_processes()
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -357,6 +358,14 @@ def _started_processes() -> list[subprocess.Popen[bytes]]:
 
     node: Any = worker._global_node
     return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
+
+
+def _require_own_processes() -> None:
+    """Raise `DataError` where Ray has died under this process, which would wait a minute and then not end by itself."""
+    for process in _started_processes():
+        if process.poll() is not None:
+            name = os.path.basename(str(process.args[0])) if isinstance(process.args, list) else "a process"
+            raise DataError(f"Ray has ended under the farm ({name})", remedy="Start it again; it goes on where it was")
 
 
 @contextmanager

@@ -1,0 +1,176 @@
+"""One run of chaos: a job from its submission to its end, with a plug pulled every few frames."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from dvp_core.data.files import sha256_of_file
+from dvp_core.data.job import Job
+from dvp_core.pipeline.render_frames import frame_path
+from farm.local import run_job
+from farm.roots import Roots
+from farm.worker import run_order
+from tools.chaos import faults, task
+from tools.chaos.audit import audit
+from tools.chaos.cluster import Cluster
+from tools.chaos.disk import Disk
+from tools.chaos.farm_under_test import JOB_ID, Farm
+from tools.chaos.head_process import LEASE_S
+from tools.chaos.shot import GENERATOR, PASSES, write_shot
+
+_FIRST = 101
+_FRAMES_BETWEEN = (1, 3)
+_LONGEST_PACE_S = 1.2
+
+
+@dataclass(frozen=True)
+class ChaosOptions:
+    """A run.
+
+    Attributes:
+        folder: Where everything happens; must not exist.
+        plan: How often each fault of `faults.ALL` happens with a Ray of the head's own.
+        joined_plan: How often, in a second half of the run, with a cluster that the head joins; needs namespaces.
+        seed: Of everything random.
+        frame_count: Frames of the job.
+        chunk_size: Frames a worker takes at once.
+        is_quick: Make frames without a network.
+        disk_bytes: Size of a mounted share; 0 for a plain folder.
+    """
+
+    folder: Path
+    plan: dict[str, int]
+    joined_plan: dict[str, int]
+    seed: int = 1
+    frame_count: int = 300
+    chunk_size: int = 8
+    is_quick: bool = False
+    disk_bytes: int = 0
+
+
+def run_chaos(options: ChaosOptions, *, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return what came of a run, ready for JSON; `problems` is empty where all promises were kept."""
+    started_s = time.monotonic()
+    farm = _set_up(options)
+    try:
+        say(f"rendering {options.frame_count} frames undisturbed")
+        expected = _undisturbed(farm, options)
+        farm.start()
+        farm.submit()
+        farm.wait_for_frames(1)
+        counts = _torture(farm, options, say)
+        _let_it_end(farm, say)
+        result = audit(farm, expected)
+    finally:
+        farm.end_all()
+        if farm.cluster is not None:
+            farm.cluster.close()
+        farm.disk.close()
+    return {
+        "faults": counts.total(),
+        "frames": result.frames,
+        "identical": result.identical,
+        "half_written": result.half_written,
+        "wasted_frames": result.wasted_frames,
+        "lost_workers": farm.lost_worker_count,
+        "destroyed_frames": farm.destroyed_count,
+        "head_restarts": farm.restart_count,
+        "by_kind": dict(sorted(counts.items())),
+        "seed": options.seed,
+        "seconds": round(time.monotonic() - started_s, 1),
+        "problems": asdict(result)["problems"],
+    }
+
+
+def _set_up(options: ChaosOptions) -> Farm:
+    options.folder.mkdir(parents=True)
+    disk = Disk(options.folder / "site", options.disk_bytes)
+    disk.set_up()
+    write_shot(disk.share, first=_FIRST, last=_FIRST + options.frame_count - 1)
+    job = Job(
+        id=JOB_ID,
+        name="the tortured shot",
+        frames=f"{_FIRST}-{_FIRST + options.frame_count - 1}",
+        passes=f"site:{PASSES}",
+        generator=f"site:{GENERATOR}",
+        output=f"site:{JOB_ID}/frame.####.png",
+        chunk_size=options.chunk_size,
+        max_retries_per_frame=8,
+        is_movie_wanted=False,
+    )
+    farm = Farm(options.folder, disk, job)
+    farm.control.set_up(is_quick=options.is_quick)
+    return farm
+
+
+def _undisturbed(farm: Farm, options: ChaosOptions) -> dict[int, str]:
+    """Return the hash of every frame as one process renders them that nobody disturbs."""
+    folder = options.folder / "undisturbed"
+    folder.mkdir()
+    job = Job(**(vars(farm.job) | {"id": "undisturbed", "output": "out:frames/frame.####.png"}))
+    report = run_job(
+        job,
+        roots=Roots({"site": farm.disk.share, "out": folder}),
+        state_folder=folder / "state",
+        backend="this-machine",
+        task_function=task.quick_order if options.is_quick else run_order,
+    )
+    if report["state"] != "completed":
+        raise RuntimeError(f"the undisturbed run is {report['state']}: {report['message']}")
+    template = folder / "frames" / "frame.####.png"
+    return {frame: sha256_of_file(frame_path(template, frame)) for frame in job.frame_range}
+
+
+def _torture(farm: Farm, options: ChaosOptions, say: Callable[[str], None]) -> Counter[str]:
+    """Pull all plugs of the plan and return how often each was pulled."""
+    random = Random(options.seed)
+    halves = [_shuffled(options.plan, random), _shuffled(options.joined_plan, random)]
+    left = sum(map(len, halves))
+    counts: Counter[str] = Counter()
+    for is_joined, names in zip((False, True), halves, strict=True):
+        if is_joined and names:
+            _join(farm, options)
+        for name in names:
+            _set_pace(farm, left)
+            report = farm.wait_for_frames(random.randint(*_FRAMES_BETWEEN))
+            say(f"{report['frames'].get('completed', 0):4d} frames done, {left:3d} faults to come, now: {name}")
+            faults.ALL[name].act(farm, random)
+            counts[name] += 1
+            left -= 1
+    return counts
+
+
+def _shuffled(plan: dict[str, int], random: Random) -> list[str]:
+    names = [name for name, count in plan.items() for _ in range(count)]
+    random.shuffle(names)
+    return names
+
+
+def _set_pace(farm: Farm, faults_left: int) -> None:
+    """Make frames slow enough that some are left for the last fault."""
+    frames_left = len(farm.job.frame_range) - farm.finished_count()
+    frames_each = frames_left / max(faults_left, 1)
+    farm.control.set_pace(min(_LONGEST_PACE_S, max(0.05, 1.5 - 0.2 * frames_each)))
+
+
+def _join(farm: Farm, options: ChaosOptions) -> None:
+    """End the head in peace and start it in a cluster of two nodes."""
+    farm.stop()
+    cluster = Cluster(options.folder / "cluster", farm.environment())
+    cluster.set_up()
+    farm.cluster = cluster
+    farm.restart()
+
+
+def _let_it_end(farm: Farm, say: Callable[[str], None]) -> None:
+    farm.control.set_pace(0.0)
+    say("no more faults; the job goes to its end")
+    farm.wait_until(lambda report: report["state"] == "completed", "the job completes", limit_s=600)
+    time.sleep(LEASE_S + 2)  # then no worker that was given up can write any more
+    farm.stop()
