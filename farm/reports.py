@@ -29,6 +29,7 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
         "notes": content.get("notes", ""),
         "state": row["state"],
         "message": row["message"],
+        "is_held": bool(ledger.rows("SELECT 1 FROM holds WHERE job_id = ?", job_id)),
         "priority": row["priority"],
         "owner": row["owner"],
         "frame_count": sum(counts.values()),

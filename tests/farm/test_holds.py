@@ -72,9 +72,22 @@ def test_job_on_a_full_disk_goes_on_by_itself_when_there_is_room(ledger, marked,
     report = job_report(ledger, "shot")
     assert report["state"] == "paused"
     assert report["message"].startswith("paused, the disk is full, goes on when there is room")
+    assert report["is_held"]
     room[0] = 1 << 30
     run(scheduler, clock)
     assert all(row["failures"] == 0 for row in frame_list(ledger, "shot"))
+
+
+def test_user_who_resumes_a_held_job_overrules_the_farm(ledger, marked, clock, make_job, monkeypatch):
+    monkeypatch.setattr("farm.holds.free_bytes", lambda folder: 0)
+    ledger.submit(make_job(plan={"full": {"4": 1}}), owner="a")
+    scheduler = scheduler_of(ledger, marked, clock)
+    step(scheduler, clock)
+    ledger.act("shot", "resume")
+    ledger.act("shot", "pause")
+    step(scheduler, clock, 100)
+    report = job_report(ledger, "shot")
+    assert (report["state"], report["is_held"]) == ("paused", False)
 
 
 def test_room_is_asked_for_by_the_size_of_the_finished_frames(ledger, marked, clock, make_job, monkeypatch):

@@ -104,7 +104,7 @@ class Cluster:
 
     def _wait_until_started(self, side: str) -> None:
         """Wait until the node's raylet is there; the head node's GCS answers before that."""
-        end_s = time.monotonic() + 90
+        end_s = time.monotonic() + 240
         while time.monotonic() < end_s:
             if self.processes(side, "raylet"):
                 return

@@ -21,8 +21,8 @@ from tools.chaos.control import VARIABLE, Control
 from tools.chaos.disk import Disk
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_PATIENCE_S = 240.0
-_STARTS = 4
+_PATIENCE_S = 600.0
+_STARTS = 8
 _RAYS_EXCUSE = "The current node timed out during startup"
 JOB_ID = "shot"
 
@@ -83,7 +83,13 @@ class Farm:
             environment |= self.cluster.environment
         with open(self.folder / "head.log", "a") as log:
             return subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=_REPOSITORY
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+                cwd=_REPOSITORY,
+                start_new_session=True,  # a Ctrl-C is meant for the run
             )
 
     def environment(self) -> dict[str, str]:
