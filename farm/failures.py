@@ -65,9 +65,11 @@ def _gone_share(order: WorkOrder) -> str:
 
 def _unusable_input(order: WorkOrder, error: BaseException) -> str:
     """Return the pass file, or their folder, that an error names as its place; empty where it names none."""
-    where = error.where if isinstance(error, DataError) else None
-    passes = order.roots.resolve(order.job.passes)
-    return where if where is not None and Path(where).is_relative_to(passes) else ""
+    if not isinstance(error, DataError) or error.where is None:
+        return ""
+    where, passes = Path(error.where), order.roots.resolve(order.job.passes)
+    is_pass_file = where.parent == passes and where.suffix == ".exr"
+    return str(where) if is_pass_file or where == passes else ""
 
 
 def _is_full(error: BaseException) -> bool:

@@ -62,6 +62,7 @@ _FOLDER_PREFIX = "dvp-ray-"
 _LOCK_NAME = "driver.lock"
 _WAITING_PREVIEWS = 8
 _RENEWALS_PER_LEASE = 6
+_VITAL_PROCESSES = ("gcs_server", "raylet")
 _PREVIEW_DEADLINE_S = 120.0
 """A worker's first preview loads torch and the generator, after the batch in hand."""
 
@@ -352,19 +353,19 @@ def _reread_authentication() -> None:
     AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _started_processes() -> list[subprocess.Popen[bytes]]:
-    """Return the processes of the local cluster: Ray ends them at shutdown, but waits for only some of them."""
+def _started_processes(name: str | None = None) -> list[subprocess.Popen[bytes]]:
+    """Return the processes of the local cluster, all or those of a name; Ray waits for only some at shutdown."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
+    by_name = {} if node is None else node.all_processes
+    return [info.process for kind, infos in by_name.items() for info in infos if name in (None, kind)]
 
 
 def _require_own_processes() -> None:
     """Raise `DataError` where Ray has died under this process, which would wait a minute and then not end by itself."""
-    for process in _started_processes():
-        if process.poll() is not None:
-            name = os.path.basename(str(process.args[0])) if isinstance(process.args, list) else "a process"
+    for name in _VITAL_PROCESSES:
+        if any(process.poll() is not None for process in _started_processes(name)):
             raise DataError(f"Ray has ended under the farm ({name})", remedy="Start it again; it goes on where it was")
 
 

@@ -83,7 +83,7 @@ class Cluster:
 
     def _start(self, side: str) -> None:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        ray += [f"--object-store-memory={_OBJECT_STORE_BYTES}"]
+        ray += [f"--object-store-memory={_OBJECT_STORE_BYTES}", "--include-log-monitor=false", "--no-monitor"]
         if side == "near":
             command = [*ray, "--head", f"--node-ip-address={_HERE}", f"--port={_PORT}", "--num-cpus=0"]
             command += ["--include-dashboard=false", f"--temp-dir={self.folder / 'ray'}"]

@@ -36,7 +36,7 @@ class ChaosOptions:
     Attributes:
         folder: Where everything happens; must not exist.
         plan: How often each fault of `faults.ALL` happens with a Ray of the head's own.
-        joined_plan: How often, in a second half of the run, with a cluster that the head joins; needs namespaces.
+        joined_plan: How often, in a first half of the run, with a cluster that the head joins; needs namespaces.
         seed: Of everything random.
         frame_count: Frames of the job.
         chunk_size: Frames a worker takes at once.
@@ -61,6 +61,8 @@ def run_chaos(options: ChaosOptions, *, say: Callable[[str], None]) -> dict[str,
     try:
         say(f"rendering {options.frame_count} frames undisturbed")
         expected = _undisturbed(farm, options)
+        if options.joined_plan:
+            _lay_cluster(farm)
         farm.start()
         farm.submit()
         farm.wait_for_frames(1)
@@ -130,12 +132,10 @@ def _undisturbed(farm: Farm, options: ChaosOptions) -> dict[int, str]:
 def _torture(farm: Farm, options: ChaosOptions, say: Callable[[str], None]) -> Counter[str]:
     """Pull all plugs of the plan and return how often each was pulled."""
     random = Random(options.seed)
-    halves = [_shuffled(options.plan, random), _shuffled(options.joined_plan, random)]
+    halves = [_shuffled(options.joined_plan, random), _shuffled(options.plan, random)]
     left = sum(map(len, halves))
     counts: Counter[str] = Counter()
-    for is_joined, names in zip((False, True), halves, strict=True):
-        if is_joined and names:
-            _join(farm, options)
+    for names in halves:
         for name in names:
             _set_pace(farm, left)
             report = farm.wait_for_frames(random.randint(*_FRAMES_BETWEEN))
@@ -143,6 +143,8 @@ def _torture(farm: Farm, options: ChaosOptions, say: Callable[[str], None]) -> C
             faults.ALL[name].act(farm, random)
             counts[name] += 1
             left -= 1
+        if farm.cluster is not None and left:
+            _leave_cluster(farm)
     return counts
 
 
@@ -159,12 +161,19 @@ def _set_pace(farm: Farm, faults_left: int) -> None:
     farm.control.set_pace(min(_LONGEST_PACE_S, max(0.05, 1.5 - 0.2 * frames_each)))
 
 
-def _join(farm: Farm, options: ChaosOptions) -> None:
-    """End the head in peace and start it in a cluster of two nodes."""
-    farm.stop()
-    cluster = Cluster(options.folder / "cluster", farm.environment())
+def _lay_cluster(farm: Farm) -> None:
+    """Let the next head that starts join a cluster of two nodes."""
+    cluster = Cluster(farm.folder / "cluster", farm.environment())
     cluster.set_up()
     farm.cluster = cluster
+
+
+def _leave_cluster(farm: Farm) -> None:
+    """End the head in peace, and the cluster, and start the head with a Ray of its own."""
+    assert farm.cluster is not None
+    farm.stop()
+    farm.cluster.close()
+    farm.cluster = None
     farm.restart()
 
 
