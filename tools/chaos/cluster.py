@@ -25,8 +25,20 @@ _FAST_DETECTION = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "6",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DISABLE_IMPORT_WARNING": "1",
+    # A busy machine takes longer over its processes than Ray is used to.
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_worker_register_timeout_seconds": "300",
 }
+# With ports of its own choice a raylet dies where its agents are not up within seconds.
+_AGENT_PORTS = (
+    "--dashboard-agent-grpc-port=21001",
+    "--runtime-env-agent-port=21002",
+    "--dashboard-agent-listen-port=21003",
+    "--metrics-export-port=21004",
+)
+_STARTS = 5
+_START_PATIENCE_S = 240.0
+_STARTED = "Ray runtime started."
 _OBJECT_STORE_BYTES = 80 << 20
 
 
@@ -78,12 +90,25 @@ class Cluster:
     def ensure(self) -> None:
         """Start the nodes that do not run."""
         for side in ("near", "far"):
-            if side not in self._nodes or self._nodes[side].poll() is not None:
+            for _ in range(_STARTS):
+                if self._is_up(side):
+                    break
                 self._start(side)
+            else:
+                raise RuntimeError(f"Ray's {side} node does not start:\n{self._said(side)[-3000:]}")
+
+    def _is_up(self, side: str) -> bool:
+        return side in self._nodes and self._nodes[side].poll() is None
 
     def _start(self, side: str) -> None:
+        before = len(self._said(side))
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        ray += [f"--object-store-memory={_OBJECT_STORE_BYTES}", "--include-log-monitor=false", "--no-monitor"]
+        ray += [
+            f"--object-store-memory={_OBJECT_STORE_BYTES}",
+            "--include-log-monitor=false",
+            "--no-monitor",
+            *_AGENT_PORTS,
+        ]
         if side == "near":
             command = [*ray, "--head", f"--node-ip-address={_HERE}", f"--port={_PORT}", "--num-cpus=0"]
             command += ["--include-dashboard=false", f"--temp-dir={self.folder / 'ray'}"]
@@ -100,18 +125,16 @@ class Cluster:
                 env=self.farm_environment | self.environment,
                 start_new_session=True,
             )
-        self._wait_until_started(side)
-
-    def _wait_until_started(self, side: str) -> None:
-        """Wait until the node's raylet is there; the head node's GCS answers before that."""
-        end_s = time.monotonic() + 240
-        while time.monotonic() < end_s:
-            if self.processes(side, "raylet"):
+        end_s = time.monotonic() + _START_PATIENCE_S
+        while _STARTED not in self._said(side)[before:]:
+            if self._nodes[side].poll() is not None or time.monotonic() > end_s:
+                self.end_node(side)
                 return
-            if self._nodes[side].poll() is not None:
-                break
             time.sleep(0.2)
-        raise RuntimeError(f"Ray's {side} node does not start:\n{(self.folder / f'{side}.log').read_text()[-2000:]}")
+
+    def _said(self, side: str) -> str:
+        log = self.folder / f"{side}.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def processes(self, side: str, program: str) -> list[int]:
         """Return a node's processes that run a program."""
