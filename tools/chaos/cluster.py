@@ -29,11 +29,12 @@ _FAST_DETECTION = {
     "RAY_agent_register_timeout_ms": "300000",
     "RAY_worker_register_timeout_seconds": "300",
 }
-# With ports of its own choice a raylet dies where its agents are not up within seconds.
+_LISTEN_PORT = 21003
+# A raylet dies where its agents have not told their ports within seconds; ports that are given need not be told.
 _AGENT_PORTS = (
     "--dashboard-agent-grpc-port=21001",
     "--runtime-env-agent-port=21002",
-    "--dashboard-agent-listen-port=21003",
+    f"--dashboard-agent-listen-port={_LISTEN_PORT}",
     "--metrics-export-port=21004",
 )
 _STARTS = 5
@@ -127,10 +128,20 @@ class Cluster:
             )
         end_s = time.monotonic() + _START_PATIENCE_S
         while _STARTED not in self._said(side)[before:]:
+            self._tell_listen_port(side)
             if self._nodes[side].poll() is not None or time.monotonic() > end_s:
                 self.end_node(side)
                 return
             time.sleep(0.2)
+
+    def _tell_listen_port(self, side: str) -> None:
+        """Write down the one port that Ray does not pass on, as its agent does when it is up."""
+        for process_id in self.processes(side, "raylet"):
+            with suppress(OSError, StopIteration):
+                words = Path(f"/proc/{process_id}/cmdline").read_text().split("\0")
+                node = next(word for word in words if word.startswith("--node_id=")).partition("=")[2]
+                session = next(word for word in words if word.startswith("--session_dir=")).partition("=")[2]
+                (Path(session) / f"dashboard_agent_listen_port_{node}").write_text(str(_LISTEN_PORT))
 
     def _said(self, side: str) -> str:
         log = self.folder / f"{side}.log"

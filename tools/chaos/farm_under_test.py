@@ -215,8 +215,10 @@ class Farm:
         )
 
     def wait_for_hold(self, words: str) -> dict[str, Any]:
-        """Wait until the farm itself has paused the job for a reason."""
-        return self.wait_until(lambda report: report["state"] == "paused" and words in report["message"], words)
+        """Wait until the farm itself has paused the job for a reason, or it is complete."""
+        return self.wait_until(
+            lambda report: (report["is_held"] and words in report["message"]) or report["state"] == "completed", words
+        )
 
     def wait_until_resumed(self) -> dict[str, Any]:
         """Wait until a job that was held goes on by itself."""

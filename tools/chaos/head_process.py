@@ -20,7 +20,7 @@ from tools.chaos.control import Control
 WORKER_COUNT = 2
 LEASE_S = 6.0
 SCHEDULING = SchedulerOptions(
-    shortest_deadline_s=6.0,
+    shortest_deadline_s=10.0,
     deadline_factor=4.0,
     warm_up_deadline_s=45.0,
     file_deadline_s=60.0,

@@ -23,7 +23,7 @@ from farm.failures import lost_frames
 from farm.tasks import FileRecord, Record, WorkOrder
 from tools.chaos.control import Control
 
-_SHARE_OF_WRITING = 0.3
+_SHARE_OF_WRITING = 0.5
 _sync_to_disk = files.sync_to_disk
 
 
