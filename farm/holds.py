@@ -10,13 +10,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvp_core.data.errors import DataError
 from dvp_core.pipeline.render_frames import frame_path
-from farm.errors import ShareGoneError
+from farm.errors import ConflictError, ShareGoneError
 from farm.roots import Roots
 from farm.settlement import change_job, last_line
 from farm.tasks import FailureKind
@@ -85,7 +86,9 @@ class HoldWatch:
         for row in self.ledger.rows("SELECT job_id, kind, path FROM holds"):
             if self._has_passed(row["job_id"], row["kind"], row["path"]):
                 self._inputs.pop(row["job_id"], None)
-                self.ledger.act(row["job_id"], "resume")
+                with suppress(ConflictError):  # a user was faster
+                    self.ledger.act(row["job_id"], "resume")
+                    self.ledger.log(row["job_id"], "goes on: what it waited for has passed")
 
     def _has_passed(self, job_id: str, kind: str, path: str) -> bool:
         try:

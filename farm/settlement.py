@@ -144,6 +144,7 @@ def _end_job_with_nothing_to_run(database: sqlite3.Connection, job_id: str, fail
 def end_job(database: sqlite3.Connection, job_id: str, state: JobState, *, now_s: float, message: str = "") -> None:
     """End a job; what it had not done counts as cancelled."""
     change_job(database, job_id, state, now_s=now_s, message=message)
+    database.execute("DELETE FROM holds WHERE job_id = ?", (job_id,))
     if state == "completed":
         return
     for table in ("tasks", "frames"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import stub_task
+from test_ledger import record_of
 
 from dvp_core.data.errors import DataError
 from farm.backends.on_this_machine import OnThisMachine
@@ -88,6 +89,20 @@ def test_user_who_resumes_a_held_job_overrules_the_farm(ledger, marked, clock, m
     step(scheduler, clock, 100)
     report = job_report(ledger, "shot")
     assert (report["state"], report["is_held"]) == ("paused", False)
+
+
+def test_held_job_whose_last_frames_come_in_meanwhile_is_complete_and_no_longer_held(ledger, marked, clock, make_job):
+    ledger.submit(make_job(frames="1-2", chunk_size=1), owner="a")
+    first, second = (ledger.next_order(worker=worker, roots=marked) for worker in ("w1", "w2"))
+    ledger.record(first.attempt, record_of(1))
+    ledger.end_attempt(first.attempt, failure="disk_full", message="no room for the note of it")
+    assert job_report(ledger, "shot")["is_held"]
+    ledger.record(second.attempt, record_of(2))
+    ledger.end_attempt(second.attempt, failure=None)
+    ledger.act("shot", "resume")
+    scheduler = scheduler_of(ledger, marked, clock)
+    run(scheduler, clock)
+    assert not job_report(ledger, "shot")["is_held"]
 
 
 def test_room_is_asked_for_by_the_size_of_the_finished_frames(ledger, marked, clock, make_job, monkeypatch):

@@ -26,6 +26,8 @@ from tools.chaos.head_process import LEASE_S
 from tools.chaos.shot import PASSES
 
 _LONGEST_JUMP_S = 400 * 86_400.0
+_SOON = 20
+"""Frames among which one is chosen that must be met soon."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def cut_input(farm: Farm, random: Random) -> None:
     frames = farm.frames_in("queued")
     if not frames:
         return
-    path = pass_path(farm.disk.share / PASSES, random.choice(frames[: len(frames) // 2 + 1]))
+    path = pass_path(farm.disk.share / PASSES, random.choice(frames[:_SOON]))
     whole = path.read_bytes()
     path.write_bytes(whole[: random.randrange(len(whole))])
     try:
