@@ -15,3 +15,9 @@ class ConflictError(DataError):
 
 class UnavailableError(DataError):
     """Nothing is wrong with what was asked for, but it cannot be had now."""
+
+
+class UnreachableError(DataError):
+    """No head answers: nothing has happened, and the same call may work later."""
+
+    exit_code = 3

@@ -101,10 +101,10 @@ class Ledger:
             self._connection.execute("COMMIT")
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> Iterator[sqlite3.Connection]:
         """Make all calls inside one transaction, so that many records cost one write to the disk."""
-        with self._transaction():
-            yield
+        with self._transaction() as database:
+            yield database
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Return the rows of a reading query."""

@@ -17,6 +17,7 @@ from dvp_core.data.errors import DataError
 
 _ROOT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _LONGEST_PATH = 1024
+_LONGEST_NAME_BYTES = 255
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Roots:
             known = ", ".join(sorted(self.folders)) or "none"
             raise DataError(f"the root {name!r} is not known here (known: {known})", where=text)
         root = self.folders[name].resolve()
-        path = (root / relative).resolve()
+        try:
+            path = (root / relative).resolve()
+        except (OSError, RuntimeError) as error:  # a loop of symbolic links, say
+            raise DataError(f"the path cannot be followed ({error})", where=text) from error
         if path != root and root not in path.parents:
             raise DataError("the path leaves its root through a symbolic link", where=text)
         return path
@@ -85,7 +89,8 @@ def split_root(text: str) -> tuple[str, str]:
 
 def _problem_of(relative: str) -> str | None:
     """Return what makes a relative path unsafe, or None."""
-    if not relative or len(relative) > _LONGEST_PATH:
+    sizes = [len(part.encode(errors="surrogatepass")) for part in relative.split("/")]
+    if not relative or len(relative) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME_BYTES:
         return "is empty or too long"
     if any(ord(letter) < 32 for letter in relative) or "\\" in relative or ":" in relative:
         return "holds a control letter, a backslash or a colon"

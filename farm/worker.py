@@ -18,6 +18,7 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.data.passes import PassFrame
 from dvp_core.data.preview import check_window, unpack_pass_frame
 from dvp_core.data.render_settings import RenderSettings
+from dvp_core.pipeline.consent import admitted_sha256, work_with_generator
 from dvp_core.pipeline.preview import PreviewPainter, make_preview, open_preview
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
 from dvp_core.pipeline.render_settings import settled_settings
@@ -45,7 +46,10 @@ def _render(order: WorkOrder) -> Iterator[Record]:
 
 
 def check_inputs(order: WorkOrder) -> None:
-    """Refuse a generator or consent record that is no longer the one the job was submitted with."""
+    """Refuse a generator or consent record that is no longer the one the job was submitted with.
+
+    The record is asked for every chunk, so that one which has ended or was taken back ends the job.
+    """
     for field in ("generator", "consent"):
         expected, path = order.job.inputs_sha256.get(field), getattr(order.job, field)
         if expected is None or path is None:
@@ -55,6 +59,9 @@ def check_inputs(order: WorkOrder) -> None:
             raise DataError(
                 f"the {field} is not the one the job was submitted with", where=local, remedy="submit the job again"
             )
+    if order.job.consent is not None:
+        work = work_with_generator("render", order.roots.resolve(order.job.generator))
+        admitted_sha256(order.roots.resolve(order.job.consent), work)
 
 
 def _opened_shot(order: WorkOrder) -> Shot:

@@ -12,9 +12,17 @@ from dvp_core.data.files import canonical_json, read_json, write_bytes_atomicall
 from dvp_core.data.frame_range import FrameRange
 
 SCHEMA_VERSION = 1
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ROOTED = re.compile(r"[A-Za-z0-9_-]{1,32}:[^\x00\\]{1,1024}")
-_LONGEST_NOTES = 10_000
+LONGEST_NAME = 200
+LONGEST_NOTES = 10_000
+LONGEST_FRAMES = 100_000
+NUMBER_LIMITS = {
+    "priority": (0, 100),
+    "chunk_size": (1, 10_000),
+    "max_retries_per_frame": (0, 100),
+    "max_failed_frames": (0, 1_000_000),
+}
 PATH_FIELDS = ("passes", "generator", "plate", "unedited", "output", "consent")
 _OPTIONAL_PATHS = ("plate", "unedited", "consent")
 
@@ -78,18 +86,23 @@ class Job:
 
 
 def _check_texts(job: Job) -> None:
-    if not isinstance(job.id, str) or not _ID.fullmatch(job.id):
+    if not isinstance(job.id, str) or not re.fullmatch(ID_PATTERN, job.id):
         raise DataError(
             f"is {job.id!r}; letters, digits, '.', '_', '-' are allowed, 64 at most", where="job field 'id'"
         )
-    if not isinstance(job.name, str) or not 0 < len(job.name) <= 200:
-        raise DataError("must be a text of 1 to 200 characters", where="job field 'name'")
-    if not isinstance(job.notes, str) or len(job.notes) > _LONGEST_NOTES:
-        raise DataError(f"must be a text of at most {_LONGEST_NOTES} characters", where="job field 'notes'")
-    if not isinstance(job.frames, str) or len(job.frames) > 100_000:
+    if not isinstance(job.name, str) or not 0 < len(job.name) <= LONGEST_NAME:
+        raise DataError(f"must be a text of 1 to {LONGEST_NAME} characters", where="job field 'name'")
+    if not isinstance(job.notes, str) or len(job.notes) > LONGEST_NOTES:
+        raise DataError(f"must be a text of at most {LONGEST_NOTES} characters", where="job field 'notes'")
+    if not isinstance(job.frames, str) or len(job.frames) > LONGEST_FRAMES:
         raise DataError("must be a text such as 1-30,40", where="job field 'frames'")
-    if job.schema_version != SCHEMA_VERSION:
+    if type(job.schema_version) is not int or job.schema_version != SCHEMA_VERSION:
         raise DataError(f"is {job.schema_version}, expected {SCHEMA_VERSION}", where="job field 'schema_version'")
+
+    for name in ("name", "notes", *PATH_FIELDS):
+        value = getattr(job, name)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise DataError("holds half a character (a lone surrogate)", where=f"job field '{name}'")
 
 
 def _check_paths(job: Job) -> None:
@@ -121,13 +134,7 @@ def is_contained(relative: str) -> bool:
 
 
 def _check_numbers(job: Job) -> None:
-    limits = {
-        "priority": (0, 100),
-        "chunk_size": (1, 10_000),
-        "max_retries_per_frame": (0, 100),
-        "max_failed_frames": (0, 1_000_000),
-    }
-    for name, (low, high) in limits.items():
+    for name, (low, high) in NUMBER_LIMITS.items():
         value = getattr(job, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise DataError(f"is {value!r}, expected {low} to {high}", where=f"job field '{name}'")

@@ -16,6 +16,7 @@ from head_process import SCRIPT, Head
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict
 from farm.client import FarmClient
+from farm.command_line import Reach
 from farm.open_command import open_page
 from farm.tokens import add_user
 
@@ -140,7 +141,7 @@ def test_token_signs_in_and_is_not_kept(tab, head):
 
 
 def test_link_of_the_command_works_once_and_leaves_no_trace(tab, head, capsys):
-    link = open_page(browser=False, connection=head.state / "connection.json")["url"]
+    link = open_page(browser=False, reach=Reach(connection=head.state / "connection.json"))["url"]
     assert link in capsys.readouterr().out
     tab.secrets.append(link.partition("code=")[2])
     tab.goto(link)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from render_site import FIRST, LAST, SIZE, pass_frame
 
+from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.render_settings import RenderSettings, claim_render_settings, read_render_settings
@@ -182,8 +183,16 @@ def test_job_that_cannot_succeed_is_refused_by_field(site, job_on, changes, reas
 
 
 def test_generator_exchanged_after_submission_is_refused(site, job_on, tmp_path):
-    job = job_on("shot", inputs_sha256={"generator": "a" * 64}, max_retries_per_frame=0)
-    report = run(job, site, tmp_path, backend="this-machine")
+    generator = site.folders["site"] / "actor.safetensors"
+    pinned = {"generator": sha256_of_file(generator)}
+    job = job_on("shot", inputs_sha256=pinned, max_retries_per_frame=0)
+    check_job(job, site)
+    content = bytearray(generator.read_bytes())
+    content[-1] ^= 1
+    generator.write_bytes(content)
+    with pytest.raises(DataError, match="is not the one that the job names"):
+        check_job(job, site)
+    report = run_job(job, roots=site, state_folder=tmp_path / "state", backend="this-machine")
     assert report["state"] == "failed"
     assert "is not the one the job was submitted with" in report["failed_frames"][0]["message"]
     assert hashes(site, "shot") == {}
