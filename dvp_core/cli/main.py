@@ -28,6 +28,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "report": ("report", "report", "Write a page about a take: warnings, curves, pictures"),
     "smooth": ("smooth", "smooth", "Turn a take's dial of smoothing; 0 is what was measured"),
     "transfer": ("transfer", "transfer", "Lay one take's performance over another's person"),
+    "dub": ("dub", "dub", "Give an actor a dubbing performer's mouth, lips in contact with their sounds"),
     "edit": ("edit", "edit", "Apply keyed curves to a take"),
     "import-performance": ("import_performance", "import_recording", "Lay what another tool recorded over a take"),
     "export": ("export", "export", "Write a take for other tools"),
