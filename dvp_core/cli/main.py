@@ -37,6 +37,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "passes": ("passes", "passes", "Render a take's conditioning passes"),
     "train": ("train", "train", "Train the generator of one person"),
     "render": ("render", "render", "Turn passes into photoreal frames"),
+    "check": ("check", "check", "Hold rendered frames against the keys and name what is wrong"),
     "compose": ("compose", "compose", "Set rendered frames into the whole plate and make a movie"),
     "evaluate": ("evaluate", "evaluate", "Measure a generator on frames it has not seen"),
     "batch": ("batch", "batch", "Run the whole line over a list of clips"),
