@@ -60,8 +60,12 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
         progress: Told after every frame.
 
     Raises:
-        DataError: Another suffix, frames outside the clip, or inputs that do not fit each other.
+        DataError: Another suffix, a sound, frames outside the clip, or inputs that do not fit each other.
     """
+    if inputs.sound is not None:
+        raise DataError(
+            "a sequence of pictures has no sound", where=output, remedy="Name a movie, or leave --sound out"
+        )
     if Path(output).suffix.lower() not in _SUFFIXES:
         raise DataError(
             "names no sequence that can be written", where=output, remedy="End it in .####.png or .####.exr"
