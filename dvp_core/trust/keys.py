@@ -159,7 +159,7 @@ def _write_private(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def make_local_chain(*, now: datetime | None = None, validity_days: int = _VALIDITY_DAYS) -> SigningKeys:
+def make_local_chain(*, now: datetime | None = None, validity_days: float = _VALIDITY_DAYS) -> SigningKeys:
     """Return a new root and a signing certificate issued by it (ES256), with the uses that C2PA asks for.
 
     Args:
@@ -198,7 +198,7 @@ def _name(role: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, validity_days: int
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, validity_days: float
 ) -> x509.CertificateBuilder:
     """Return what both certificates have in common."""
     return (

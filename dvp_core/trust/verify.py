@@ -24,6 +24,7 @@ from dvp_core.trust.verdict import State, Verdict
 from dvp_core.video import IMAGE_SUFFIXES, check_readable
 
 _EXPIRED = "signingCredential.expired"
+_FRAME_SUFFIXES = (*IMAGE_SUFFIXES, ".exr")
 
 
 def verify(path: Path | str, *, trusted_roots: Sequence[Path | str] = ()) -> Verdict:
@@ -68,7 +69,7 @@ def _verify_file(path: Path, roots: Sequence[bytes]) -> Verdict:
         return _broken(path, error)
     if report is not None:
         return _judged(path, report)
-    if list_path(path.parent).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+    if list_path(path.parent).is_file() and path.suffix.lower() in _FRAME_SUFFIXES:
         return _verify_listed_frame(path, roots)
     return _broken(path, "its place in the file is not where it should be")
 
@@ -210,7 +211,7 @@ def _verify_list(listed: Path, subject: Path, roots: Sequence[bytes]) -> tuple[V
 def _verify_sequence(folder: Path, subject: Path, roots: Sequence[bytes]) -> Verdict:
     listed = list_path(folder)
     if not listed.is_file():
-        has_pictures = folder.is_dir() and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
+        has_pictures = folder.is_dir() and any(path.suffix.lower() in _FRAME_SUFFIXES for path in folder.iterdir())
         if has_pictures:
             return Verdict(str(subject), "no label", f"there is no {LIST_NAME} beside its pictures")
         return Verdict(str(subject), "unreadable", "there are no pictures and no list of frames")

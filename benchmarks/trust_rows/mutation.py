@@ -1,0 +1,74 @@
+"""L8: what happens to the tests when one of the calls that matter is deleted from a copy of the source."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from trust_rows.row import ROOT, Finding, Scene
+
+_COPIED = ("dvp_core", "tests", "tools", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A call and what is left when it is deleted.
+
+    Attributes:
+        path: The source file.
+        call: The text of the call.
+        instead: What stands in its place.
+        tests: Tests that should see it.
+    """
+
+    path: str
+    call: str
+    instead: str
+    tests: tuple[str, ...]
+
+
+_TESTS = ("tests/trust/test_publish.py",)
+MUTANTS = {
+    "label of a still or movie": Mutant(
+        "dvp_core/trust/publish.py",
+        "    sign_embedded(plain, temporary, label, keys)\n    _check_label(temporary, keys, sidecar=None)\n",
+        "    temporary.write_bytes(plain.read_bytes())\n",
+        _TESTS,
+    ),
+    "label beside a file": Mutant(
+        "dvp_core/trust/publish.py", "    write_bytes_atomically(sidecar, trial.read_bytes())\n", "", _TESTS
+    ),
+}
+_NOT_YET = ("the watermark call", "the gate call")
+
+
+def killed(scene: Scene) -> Finding:
+    """L8."""
+    folder = scene.new_folder("L8")
+    for name in _COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    outcomes = {name: _outcome(folder, mutant) for name, mutant in MUTANTS.items()}
+    is_killed = all(outcome == "killed" for outcome in outcomes.values())
+    if not is_killed:
+        return Finding(outcomes, False, "a deleted call went unseen")
+    reason = f"{' and '.join(_NOT_YET)} cannot be deleted, since they do not exist yet"
+    return Finding(outcomes, not _NOT_YET, reason if _NOT_YET else None)
+
+
+def _outcome(folder: Path, mutant: Mutant) -> str:
+    """Delete one call in the copy, run its tests, and put it back."""
+    path = folder / mutant.path
+    source = path.read_text()
+    if source.count(mutant.call) != 1:
+        return "the call is not where it was"
+    path.write_text(source.replace(mutant.call, mutant.instead))
+    words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    path.write_text(source)
+    return {0: "survived", 1: "killed"}.get(result.returncode, f"the tests did not run: {result.stdout[-200:]}")
