@@ -115,6 +115,19 @@ def read_pass_frame(path: Path | str) -> PassFrame:
     )
 
 
+def read_final_picture(path: Path | str) -> np.ndarray:
+    """Return the picture itself of a layered file, its channels `R`, `G` and `B`: (height, width, 3) float32, linear.
+
+    Raises:
+        DataError: No such file, damaged, or without these channels.
+    """
+    channels = read_exr_header(path)[0].channels
+    missing = [letter for letter in "RGB" if letter not in channels]
+    if missing:
+        raise DataError(f"has no channel '{missing[0]}'", where=path)
+    return np.stack(_read_planes(path, {"final": [(0, letter) for letter in "RGB"]})["final"], axis=2)
+
+
 _Places = Mapping[str, list[tuple[int, str]]]
 
 

@@ -19,7 +19,8 @@ from dvp_core.passes import PassFolder, RenderedPasses
 from dvp_core.pipeline.consent import consent_sha256
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.trust import Label, PublishedMovie, publish_movie
+from dvp_core.pipeline.watermark import mark_for, marked
+from dvp_core.trust import Label, Mark, PublishedMovie, publish_movie
 from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image
 
 STAGE = "compose"
@@ -85,7 +86,7 @@ def make_movie(
     """Publish the movie of a rendered shot.
 
     With plate and passes the squares are set into the plate; with a plate alone the bare squares get its sound and
-    rate; with neither they run at `fps`.
+    rate; with neither they run at `fps`. What the network painted carries the invisible mark.
 
     Args:
         template: Path of the generated frames with one run of `#`.
@@ -102,20 +103,22 @@ def make_movie(
     """
     squares = Squares(Path(template), frames)
     source = None if plate is None else open_clip(plate, fps=fps)
+    mark = mark_for(consent, None if source is None else source.clip.sha256)
     label = Label(
         is_plate_kept=source is not None and passes is not None,
         plate=Path(plate) if plate is not None and Path(plate).is_file() else None,
         consent_sha256=consent_sha256(consent),
+        watermark_id=None if mark is None else mark.id,
     )
     if source is None:
         return publish_movie(
-            output, _told(squares, _bare(squares), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
+            output, _told(squares, marked(_bare(squares), mark), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
         )
     check_frames(frames, source)
-    pictures = _bare(squares)
+    pictures = marked(_bare(squares), mark)
     if passes is not None:
         before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
-        pictures = _composed(squares, source, PassFolder(passes), before)
+        pictures = _composed(squares, source, PassFolder(passes), before, mark)
     is_continuous = frames == FrameRange.span(frames.first, frames.last)
     return publish_movie(
         output,
@@ -194,10 +197,10 @@ def _bare(squares: Squares) -> Iterator[np.ndarray]:
 
 
 def _composed(
-    squares: Squares, source: FrameSource, passes: PassSource, unedited: PassSource | None
+    squares: Squares, source: FrameSource, passes: PassSource, unedited: PassSource | None, mark: Mark | None
 ) -> Iterator[np.ndarray]:
     for frame in squares.frames:
         pass_frame = passes.read(frame)
         plate = source.read(frame - source.clip.start_frame)
         before = None if unedited is None else unedited.read(frame)
-        yield compose_frame(plate, squares.read(frame), pass_frame, pass_frame.crop, unedited=before)
+        yield compose_frame(plate, squares.read(frame), pass_frame, pass_frame.crop, unedited=before, mark=mark)

@@ -1,7 +1,7 @@
 """Labels, consent and verification: the one writer of outputs, and the one reader that judges them."""
 
 from dvp_core.trust.consent import ConsentRecord, is_signer_known, new_consent, read_consent, refusal, write_consent
-from dvp_core.trust.keys import keys_status
+from dvp_core.trust.keys import keys_status, watermark_key
 from dvp_core.trust.label import Label
 from dvp_core.trust.publish import (
     PublishedMovie,
@@ -14,15 +14,21 @@ from dvp_core.trust.publish import (
 )
 from dvp_core.trust.verdict import EXIT_CODES, Verdict
 from dvp_core.trust.verify import verify
+from dvp_core.trust.watermark import Mark, mark_id
+from dvp_core.trust.watermark_reader import MarkReading, MarkSearch
 
 __all__ = [
     "EXIT_CODES",
     "ConsentRecord",
     "Label",
+    "Mark",
+    "MarkReading",
+    "MarkSearch",
     "PublishedMovie",
     "Verdict",
     "is_signer_known",
     "keys_status",
+    "mark_id",
     "new_consent",
     "publish_frame",
     "publish_frame_list",
@@ -33,5 +39,6 @@ __all__ = [
     "read_frame_key",
     "refusal",
     "verify",
+    "watermark_key",
     "write_consent",
 ]
