@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from trust_rows.row import ROOT, Finding, Scene
+from trust_rows.row import ROOT, Finding, Row, Scene
 
 _COPIED = ("dvp_core", "tests", "tools", "pyproject.toml")
 
@@ -32,6 +32,7 @@ class Mutant:
 
 
 _TESTS = ("tests/trust/test_publish.py",)
+_LINE_TESTS = ("tests/pipeline/test_line.py::test_every_composed_movie_and_sequence_carries_the_mark",)
 MUTANTS = {
     "label of a still or movie": Mutant(
         "dvp_core/trust/publish.py",
@@ -42,8 +43,35 @@ MUTANTS = {
     "label beside a file": Mutant(
         "dvp_core/trust/publish.py", "    write_bytes_atomically(sidecar, trial.read_bytes())\n", "", _TESTS
     ),
+    "watermark of a composed face": Mutant(
+        "dvp_core/compose/frame.py",
+        "        face = mark.on(face, weight=seen, top_px=there[0].start, left_px=there[1].start)\n",
+        "        pass\n",
+        ("tests/compose/test_edit_matte.py",),
+    ),
+    "watermark of a composed movie": Mutant(
+        "dvp_core/pipeline/movie.py", "unedited=before, mark=mark)", "unedited=before)", _LINE_TESTS
+    ),
+    "watermark of a composed picture": Mutant(
+        "dvp_core/pipeline/composed_frames.py",
+        "composed = compose_frame(plate, generated, pass_frame, crop, unedited=before, mark=mark)",
+        "composed = compose_frame(plate, generated, pass_frame, crop, unedited=before)",
+        _LINE_TESTS,
+    ),
+    "watermark of composed layers": Mutant(
+        "dvp_core/pipeline/composed_frames.py",
+        "layers = compose_layers(plate, generated, pass_frame, crop, unedited=before, mark=mark)",
+        "layers = compose_layers(plate, generated, pass_frame, crop, unedited=before)",
+        _LINE_TESTS,
+    ),
+    "watermark of bare squares": Mutant(
+        "dvp_core/pipeline/movie.py",
+        "_told(squares, marked(_bare(squares), mark), progress), fps=fps",
+        "_told(squares, _bare(squares), progress), fps=fps",
+        _LINE_TESTS,
+    ),
 }
-_NOT_YET = ("the watermark call", "the gate call")
+_NOT_YET = ("the gate call",)
 
 
 def killed(scene: Scene) -> Finding:
@@ -72,3 +100,6 @@ def _outcome(folder: Path, mutant: Mutant) -> str:
     result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     path.write_text(source)
     return {0: "survived", 1: "killed"}.get(result.returncode, f"the tests did not run: {result.stdout[-200:]}")
+
+
+ROW = Row("L8", "deleting the label, the watermark or the gate call fails at least one test each", killed)

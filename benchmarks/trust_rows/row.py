@@ -21,11 +21,15 @@ class Scene:
         folder: A folder of their own; signing keys lie in it, and `DVP_KEYS` names them.
         clips: Folder of real clips for the watermark, or None.
         every: Of the bytes that V2 turns over, each how many-th is taken; 1 takes all.
+        clip_count: How many clips the watermark is tried on.
+        key_count: How many secrets are tried on unmarked clips.
     """
 
     folder: Path
     clips: Path | None = None
     every: int = 1
+    clip_count: int = 20
+    key_count: int = 1000
 
     def new_folder(self, name: str) -> Path:
         """Return a new, empty folder."""

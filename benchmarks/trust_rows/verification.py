@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dvp_core.trust import Label, Verdict, verify
+from dvp_core.trust import Label, Mark, MarkReading, Verdict, publish_movie, verify, watermark_key
 from dvp_core.trust.c2pa_files import sidecar_of, sign_embedded
 from dvp_core.trust.frame_list import LIST_NAME
 from dvp_core.trust.keys import KEYS_VARIABLE, make_local_chain, signing_keys
@@ -24,7 +24,8 @@ from dvp_core.trust.label import TRAINED
 from dvp_core.video import encode_movie, open_clip, read_image, write_png
 from tests.trust.forgeries import remux, sign_as
 from trust_rows.fixtures import Fixture, fixtures
-from trust_rows.media import every_kind, movie, picture, sequence, still
+from trust_rows.marks import clips
+from trust_rows.media import FPS, every_kind, movie, picture, sequence, still
 from trust_rows.row import Finding, Row, Scene, judged, run_python
 
 _CLAIMS = ("source_type", "tool", "edits", "consent_sha256", "frame_count")
@@ -116,14 +117,34 @@ def attacks(scene: Scene) -> Finding:
     shutil.copy(sidecar_of(kinds["mkv"]), sidecar_of(folder / "other.png"))
     source = open_clip(kinds["mp4"])
     encode_movie(folder / "again.mp4", source.iterate(), fps=source.clip.fps)
+    marked = _marked_movie(scene, folder)
     said = {
         "signed anew by a stranger": verify(forged).code,
         "transplanted sidecar": verify(folder / "other.png").code,
         "remuxed": verify(remux(kinds["mp4"], folder / "remuxed.mkv")).code,
         "encoded again": verify(folder / "again.mp4").code,
     }
-    reason = "the codes are right" if list(said.values()) == [1, 3, 2, 2] else "a code is wrong"
-    return Finding(said, False, f"{reason}, and there is no watermark that could still be reported")
+    ids = {name: reading.id if reading else None for name, reading in _readings(marked).items()}
+    holds = list(said.values()) == [1, 3, 2, 2] and set(ids.values()) == {verify(marked).named_watermark}
+    return judged({"codes": said, "watermarks": ids}, holds, "a code is wrong, or the watermark is not reported")
+
+
+def _marked_movie(scene: Scene, folder: Path) -> Path:
+    """Publish a movie with this installation's mark."""
+    mark = Mark(watermark_key(), "deadbe0f")
+    frames = [mark.on_levels(frame) for frame in next(clips(scene, 1))]
+    publish_movie(folder / "m.mp4", frames, fps=FPS, label=Label(is_plate_kept=False, watermark_id=mark.id))
+    return folder / "m.mp4"
+
+
+def _readings(movie: Path) -> dict[str, MarkReading | None]:
+    """Return what is found in a movie that was remuxed and in one that was encoded again."""
+    remuxed, again = remux(movie, movie.with_name("m_remuxed.mkv")), movie.with_name("m_again.mp4")
+    encode_movie(again, open_clip(movie).iterate(), fps=FPS)
+    return {
+        "remuxed": verify(remuxed, watermark="plain").watermark,
+        "encoded again": verify(again, watermark="plain").watermark,
+    }
 
 
 _ASK = """

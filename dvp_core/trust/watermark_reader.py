@@ -6,7 +6,7 @@ it to one tile and correlates that with the key's patterns: at its own place, or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -90,14 +90,14 @@ def read_mark(residue: Residue, key: bytes, *, is_searching: bool = False) -> Ma
         key: The studio's secret.
         is_searching: Whether the pictures may have been scaled, cropped or moved since they were marked.
     """
-    best = _at_home(residue, key) if not is_searching else max(_everywhere(residue, key), key=lambda hit: hit.z)
+    best = strongest(list(scaled_tiles(residue)), key) if is_searching else _at_home(residue, key)
     is_found = best.z >= (THRESHOLD_OF_SEARCH if is_searching else THRESHOLD)
     id_text = id_of_symbols(_symbols(best.tile, key)) if is_found else None
     return MarkReading(is_found, round(best.z, 2), id_text, round(best.scale, 4), residue.frame_count)
 
 
 @dataclass(frozen=True)
-class _Hit:
+class Hit:
     """The strongest place of the known pattern at one scale; `tile` is shifted so that it begins with the pattern."""
 
     z: float
@@ -105,18 +105,23 @@ class _Hit:
     tile: np.ndarray
 
 
-def _at_home(residue: Residue, key: bytes) -> _Hit:
+def _at_home(residue: Residue, key: bytes) -> Hit:
     tile = _folded(residue.values)
     surface = _correlation(tile, key)
-    return _Hit(float(surface[0, 0] / (surface.std() + _TINY)), 1.0, tile)
+    return Hit(float(surface[0, 0] / (surface.std() + _TINY)), 1.0, tile)
 
 
-def _everywhere(residue: Residue, key: bytes) -> Iterator[_Hit]:
-    for scale, tile in scaled_tiles(residue):
+def strongest(tiles: Sequence[tuple[float, np.ndarray]], key: bytes) -> Hit:
+    """Return the place at which the known pattern fits best, of all shifts at all scales; see `scaled_tiles`."""
+    return max(_hits(tiles, key), key=lambda hit: hit.z)
+
+
+def _hits(tiles: Sequence[tuple[float, np.ndarray]], key: bytes) -> Iterator[Hit]:
+    for scale, tile in tiles:
         surface = _correlation(tile, key)
         row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
         shifted = np.roll(tile, (-int(row), -int(column)), axis=(0, 1))
-        yield _Hit(float(surface[row, column] / (surface.std() + _TINY)), scale, shifted)
+        yield Hit(float(surface[row, column] / (surface.std() + _TINY)), scale, shifted)
 
 
 def scaled_tiles(residue: Residue) -> Iterator[tuple[float, np.ndarray]]:
