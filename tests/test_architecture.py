@@ -44,7 +44,7 @@ ROOMS = {
     "dvp_core/generator": ({"data", "maths"}, {"numpy", "torch", "safetensors", "onnx"}),
     "dvp_core/compose": ({"data", "maths", "face", "raster"}, {"numpy", "cv2"}),
     "dvp_core/review": ({"data", "maths", "face", "raster", "passes"}, {"numpy", "cv2"}),  # cv2 draws lines and words
-    "dvp_core/trust": ({"data", "passes", "video"}, {"numpy", "c2pa", "cryptography"}),
+    "dvp_core/trust": ({"data", "maths", "passes", "video"}, {"numpy", "c2pa", "cryptography", "cv2"}),  # cv2 marks
     "dvp_core/evaluate": (
         {"data", "maths", "face", "video", "landmarks", "tracking", "passes", "generator", "review"},
         {"numpy", "skimage", "matplotlib", "cv2"},  # cv2 follows points from picture to picture

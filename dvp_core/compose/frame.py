@@ -7,6 +7,7 @@ without, the whole head is, in the generator's. Grain is the generator's. Light 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -24,6 +25,16 @@ DEFAULT_MATTE = MatteOptions()
 _LINEAR_OF_LEVEL = srgb_decode(np.arange(256, dtype=np.float32) / 255.0)
 
 
+class Marking(Protocol):
+    """What weaves something invisible into the generated face before it is mixed with the plate."""
+
+    def on(
+        self, picture: np.ndarray, *, weight: np.ndarray | None = None, top_px: int = 0, left_px: int = 0
+    ) -> np.ndarray:
+        """Return sRGB codes (h, w, 3), float32 in 0..1, of a part of the plate that begins there, marked."""
+        ...
+
+
 def compose_frame(
     plate: np.ndarray,
     generated: np.ndarray,
@@ -32,6 +43,7 @@ def compose_frame(
     *,
     unedited: PassFrame | None = None,
     options: MatteOptions = DEFAULT_MATTE,
+    mark: Marking | None = None,
 ) -> np.ndarray:
     """Return the plate with the generated face in it; pixels outside the matte are the plate's, bit for bit.
 
@@ -43,11 +55,12 @@ def compose_frame(
         unedited: The passes of the same frame as tracked. With them pixels that the edit does not touch are the
             plate's too, and a frame that it leaves alone is the plate, bit for bit.
         options: How far the matte reaches.
+        mark: What the generated face carries; none of it outside the matte.
 
     Raises:
         DataError: Pictures that do not fit each other.
     """
-    placed = _placed(plate, generated, pass_frame, crop, unedited, options)
+    placed = _placed(plate, generated, pass_frame, crop, unedited, options, mark)
     composed = plate.copy()
     if placed is not None:
         own = plate[placed.in_plate]
@@ -65,6 +78,7 @@ def compose_layers(
     *,
     unedited: PassFrame | None = None,
     options: MatteOptions = DEFAULT_MATTE,
+    mark: Marking | None = None,
 ) -> dict[str, np.ndarray]:
     """Return what a composed frame is made of, at the plate's size, so that others can make it again or otherwise.
 
@@ -77,12 +91,13 @@ def compose_layers(
         crop: The square's place in the plate.
         unedited: The passes of the same frame as tracked, see `compose_frame`.
         options: How far the matte reaches.
+        mark: What the generated face carries, in "neural" and so in "final".
 
     Returns:
         Scene-linear Rec.709 float16 (height, width, 3) "final", "neural", "plate"; float16 (height, width) "matte";
         float32 "depth" (height, width), metres, and "corr" (height, width, 3) of the passes, nearest pixels.
     """
-    placed = _placed(plate, generated, pass_frame, crop, unedited, options)
+    placed = _placed(plate, generated, pass_frame, crop, unedited, options, mark)
     own = _LINEAR_OF_LEVEL[plate].astype(np.float16)
     neural, matte = np.zeros_like(own), np.zeros(plate.shape[:2], np.float16)
     if placed is not None:
@@ -116,6 +131,7 @@ def _placed(
     crop: Crop,
     unedited: PassFrame | None,
     options: MatteOptions,
+    mark: Marking | None,
 ) -> _Placed | None:
     """Return the generated face at its place, None where nothing of the plate is replaced."""
     _check(plate, generated, pass_frame, unedited, crop)
@@ -130,7 +146,10 @@ def _placed(
     square = resized_square(painted, crop.size_px)[in_square][box].astype(np.float32) / 255.0
     (top, left), (rows, columns) = (side.start for side in in_plate), box
     there = slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop)
-    return _Placed(there, weight[box][..., None], srgb_decode(np.clip(square, 0.0, 1.0)))
+    face, seen = np.clip(square, 0.0, 1.0), np.ascontiguousarray(weight[box])
+    if mark is not None and seen.any():
+        face = mark.on(face, weight=seen, top_px=there[0].start, left_px=there[1].start)
+    return _Placed(there, seen[..., None], srgb_decode(face))
 
 
 def plate_matte(

@@ -131,6 +131,19 @@ def _header_and_places(path: Path | str) -> tuple[PassHeader, _Places]:
     return PassHeader(frame, crop, texts["dvp.take_sha256"], texts["dvp.face_model_sha256"]), places
 
 
+def read_final_picture(path: Path | str) -> np.ndarray:
+    """Return the picture itself of a layered file, its channels `R`, `G` and `B`: (height, width, 3) float32, linear.
+
+    Raises:
+        DataError: No such file, damaged, or without these channels.
+    """
+    channels = read_exr_header(path)[0].channels
+    missing = [letter for letter in "RGB" if letter not in channels]
+    if missing:
+        raise DataError(f"has no channel '{missing[0]}'", where=path)
+    return np.stack(_read_planes(path, {"final": [(0, letter) for letter in "RGB"]})["final"], axis=2)
+
+
 def _crop_and_texts(parts: tuple[ExrPart, ...], path: Path | str) -> tuple[Crop, dict[str, str]]:
     """Return the crop and the attributes; those of the first part that has them, since Blender may write several."""
     texts: dict[str, str] = {}

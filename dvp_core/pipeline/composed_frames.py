@@ -14,7 +14,7 @@ from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_byte
 from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder
-from dvp_core.pipeline.consent import admitted_sha256
+from dvp_core.pipeline.consent import admitted
 from dvp_core.pipeline.movie import (
     STAGE,
     Composition,
@@ -25,7 +25,8 @@ from dvp_core.pipeline.movie import (
     unedited_passes,
 )
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.trust import Label, Work, publish_frame, publish_frame_list, publish_layers, read_frame_key
+from dvp_core.pipeline.watermark import mark_for
+from dvp_core.trust import Label, Mark, Work, publish_frame, publish_frame_list, publish_layers, read_frame_key
 from dvp_core.video import open_clip
 
 COMPOSE_VERSION = 1
@@ -41,6 +42,7 @@ class _Shot:
     passes: PassSource
     unedited: PassSource | None
     source: FrameSource
+    mark: Mark | None
 
 
 def compose_shot(inputs: Composition, output: Path | str, *, progress: Progress = no_progress) -> Path:
@@ -74,15 +76,17 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
     before = None if inputs.unedited is None else unedited_passes(inputs.unedited, face_model=inputs.face_model)
     source = open_clip(inputs.plate)
     check_frames(frames, source)
-    hash_of_consent = admitted_sha256(inputs.consent, Work("compose", clips_sha256=(source.clip.sha256,)))
-    shot = _Shot(Squares(inputs.template, frames), PassFolder(inputs.passes), before, source)
+    record = admitted(inputs.consent, Work("compose", clips_sha256=(source.clip.sha256,)))
+    mark = mark_for(record, source.clip.sha256)
+    shot = _Shot(Squares(inputs.template, frames), PassFolder(inputs.passes), before, source, mark)
     for done, frame in enumerate(frames, start=1):
         _compose(shot, frame, frame_path(output, frame))
         progress(STAGE, done, len(frames))
     label = Label(
         is_plate_kept=True,
         plate=inputs.plate if inputs.plate.is_file() else None,
-        consent_sha256=hash_of_consent,
+        consent_sha256=None if record is None else record.sha256,
+        watermark_id=None if mark is None else mark.id,
     )
     return publish_frame_list(Path(output).parent, [frame_path(output, frame) for frame in frames], label=label)
 
@@ -92,21 +96,26 @@ def _compose(shot: _Shot, frame: int, path: Path) -> None:
     plate = shot.source.read(frame - shot.source.clip.start_frame)
     generated, pass_frame = shot.squares.read(frame), shot.passes.read(frame)
     before = None if shot.unedited is None else shot.unedited.read(frame)
-    key = _key(plate, generated, pass_frame, before)
+    key = _key(plate, generated, pass_frame, before, shot.mark)
     if read_frame_key(path) == key:
         return
-    crop = pass_frame.crop
+    crop, mark = pass_frame.crop, shot.mark
     if path.suffix.lower() == ".exr":
-        publish_layers(path, compose_layers(plate, generated, pass_frame, crop, unedited=before), key=key)
+        layers = compose_layers(plate, generated, pass_frame, crop, unedited=before, mark=mark)
+        publish_layers(path, layers, key=key)
     else:
-        publish_frame(path, compose_frame(plate, generated, pass_frame, crop, unedited=before), key=key)
+        composed = compose_frame(plate, generated, pass_frame, crop, unedited=before, mark=mark)
+        publish_frame(path, composed, key=key)
 
 
-def _key(plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, before: PassFrame | None) -> str:
+def _key(
+    plate: np.ndarray, generated: np.ndarray, pass_frame: PassFrame, before: PassFrame | None, mark: Mark | None
+) -> str:
     content = {
         "pictures": sha256_of_arrays({"plate": plate, "generated": generated}),
         "passes": pass_frame.content_sha256,
         "unedited": None if before is None else before.content_sha256,
         "compose_version": COMPOSE_VERSION,
+        "mark": None if mark is None else mark.identity,
     }
     return sha256_of_bytes(canonical_json(content))

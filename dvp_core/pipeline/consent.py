@@ -26,13 +26,19 @@ from dvp_core.trust.consent_gate import Action
 from dvp_core.video import clip_sha256
 
 
-def admitted_sha256(path: Path | str | None, work: Work) -> str | None:
-    """Return the hash that outputs carry for a consent record which allows this work, or None where none is given.
+def admitted(path: Path | str | None, work: Work) -> ConsentRecord | None:
+    """Return the consent record which allows this work, or None where none is given.
 
     Raises:
         ConsentRefusedError: The record does not allow it, or is none; see `dvp_core.trust.admit`.
     """
-    return None if path is None else admit(path, work).sha256
+    return None if path is None else admit(path, work)
+
+
+def admitted_sha256(path: Path | str | None, work: Work) -> str | None:
+    """Return the hash that outputs carry for the record; see `admitted`."""
+    record = admitted(path, work)
+    return None if record is None else record.sha256
 
 
 def work_with_generator(action: Action, generator: Path | str, generator_sha256: str | None = None) -> Work:

@@ -16,10 +16,11 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder, RenderedPasses
-from dvp_core.pipeline.consent import admitted_sha256
+from dvp_core.pipeline.consent import admitted
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.trust import Label, PublishedMovie, Work, publish_movie
+from dvp_core.pipeline.watermark import mark_for, marked
+from dvp_core.trust import Label, Mark, PublishedMovie, Work, publish_movie
 from dvp_core.video import (
     DEFAULT_IMAGE_FPS,
     ImageSource,
@@ -97,7 +98,7 @@ def make_movie(
     """Publish the movie of a rendered shot.
 
     With plate and passes the squares are set into the plate; with a plate alone the bare squares get its sound and
-    rate; with neither they run at `fps`.
+    rate; with neither they run at `fps`. What the network painted carries the invisible mark.
 
     Args:
         template: Path of the generated frames with one run of `#`.
@@ -120,23 +121,26 @@ def make_movie(
     """
     squares = Squares(Path(template), frames)
     source = None if plate is None else open_clip(plate, fps=fps)
-    work = Work("compose", clips_sha256=() if source is None else (source.clip.sha256,))
+    plate_sha256 = None if source is None else source.clip.sha256
+    record = admitted(consent, Work("compose", clips_sha256=() if plate_sha256 is None else (plate_sha256,)))
+    mark = mark_for(record, plate_sha256)
     label = Label(
         is_plate_kept=source is not None and passes is not None,
         plate=Path(plate) if plate is not None and Path(plate).is_file() else None,
-        consent_sha256=admitted_sha256(consent, work),
+        consent_sha256=None if record is None else record.sha256,
+        watermark_id=None if mark is None else mark.id,
     )
     if source is None:
         if sound is not None:
             raise DataError("there is no plate whose frames the sound goes with", where=sound, remedy="Give the plate")
         return publish_movie(
-            output, _told(squares, _bare(squares), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
+            output, _told(squares, marked(_bare(squares), mark), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
         )
     check_frames(frames, source)
-    pictures = _bare(squares)
+    pictures = marked(_bare(squares), mark)
     if passes is not None:
         before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
-        pictures = _composed(squares, source, PassFolder(passes), before)
+        pictures = _composed(squares, source, PassFolder(passes), before, mark)
     return publish_movie(
         output,
         _told(squares, pictures, progress),
@@ -228,10 +232,10 @@ def _bare(squares: Squares) -> Iterator[np.ndarray]:
 
 
 def _composed(
-    squares: Squares, source: FrameSource, passes: PassSource, unedited: PassSource | None
+    squares: Squares, source: FrameSource, passes: PassSource, unedited: PassSource | None, mark: Mark | None
 ) -> Iterator[np.ndarray]:
     for frame in squares.frames:
         pass_frame = passes.read(frame)
         plate = source.read(frame - source.clip.start_frame)
         before = None if unedited is None else unedited.read(frame)
-        yield compose_frame(plate, squares.read(frame), pass_frame, pass_frame.crop, unedited=before)
+        yield compose_frame(plate, squares.read(frame), pass_frame, pass_frame.crop, unedited=before, mark=mark)

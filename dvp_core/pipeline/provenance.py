@@ -8,19 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import read_json, sha256_of_file
-from dvp_core.trust import ConsentRecord, LedgerEntry, Verdict, read_consent, read_ledger, verify
+from dvp_core.trust import ConsentRecord, LedgerEntry, MarkSearch, Verdict, read_consent, read_ledger, verify
 from dvp_core.trust.frame_list import LIST_NAME, list_path, read_frame_list
 
 _MANIFEST = "manifest.json"
 
 
-def judge(path: Path | str, *, trusted_roots: Sequence[Path | str] = ()) -> Verdict:
-    """Return the verdict on a movie, still, frame or sequence, offline; see `dvp_core.trust.verify`."""
-    return verify(path, trusted_roots=trusted_roots)
+def judge(
+    path: Path | str, *, trusted_roots: Sequence[Path | str] = (), watermark: MarkSearch | Literal["auto"] = "no"
+) -> Verdict:
+    """Return the verdict on a movie, still, frame or sequence, offline; see `dvp_core.trust.verify`.
+
+    Args:
+        path: What is to be judged.
+        trusted_roots: PEM files with root certificates to trust besides this installation's own.
+        watermark: How the invisible mark is looked for; "auto" searches for it where there is no label.
+    """
+    if watermark != "auto":
+        return verify(path, trusted_roots=trusted_roots, watermark=watermark)
+    verdict = verify(path, trusted_roots=trusted_roots)
+    return verify(path, trusted_roots=trusted_roots, watermark="search") if verdict.state == "no label" else verdict
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dvp_core.trust.consent import (
     write_consent,
 )
 from dvp_core.trust.consent_gate import ConsentRefusedError, Work, admit
-from dvp_core.trust.keys import keys_status
+from dvp_core.trust.keys import keys_status, watermark_key
 from dvp_core.trust.label import Label
 from dvp_core.trust.ledger import LedgerEntry, enter, ledger_path, read_ledger
 from dvp_core.trust.publish import (
@@ -24,6 +24,8 @@ from dvp_core.trust.publish import (
 from dvp_core.trust.revocation import Revocation, revocation_of, revoke
 from dvp_core.trust.verdict import EXIT_CODES, Verdict
 from dvp_core.trust.verify import verify
+from dvp_core.trust.watermark import Mark, mark_id
+from dvp_core.trust.watermark_reader import MarkReading, MarkSearch
 
 __all__ = [
     "EXIT_CODES",
@@ -32,6 +34,9 @@ __all__ = [
     "ConsentTerms",
     "Label",
     "LedgerEntry",
+    "Mark",
+    "MarkReading",
+    "MarkSearch",
     "PublishedMovie",
     "Revocation",
     "Verdict",
@@ -41,6 +46,7 @@ __all__ = [
     "is_signer_known",
     "keys_status",
     "ledger_path",
+    "mark_id",
     "new_consent",
     "publish_frame",
     "publish_frame_list",
@@ -53,5 +59,6 @@ __all__ = [
     "revocation_of",
     "revoke",
     "verify",
+    "watermark_key",
     "write_consent",
 ]

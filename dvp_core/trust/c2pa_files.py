@@ -36,6 +36,7 @@ _EMBEDDED_KINDS = {
 }
 _SIDECAR_KINDS = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr", ".json": "application/json"}
 SIDECAR_SUFFIX = ".c2pa"
+_STORE_KIND = "application/x-c2pa-manifest-store"
 _LABEL_MARK = b"urn:c2pa:"
 # An unlabelled file, or one whose label lies on the network, where nobody looks. (The library sets these subclasses on
 # the class when it loads, where a type checker does not see them.)
@@ -113,7 +114,20 @@ def _add_plate(builder: Builder, label: Label) -> None:
         with label.plate.open("rb") as stream:
             builder.add_ingredient(ingredient, kind_of(label.plate), stream)
         return
+    beside = sidecar_of(label.plate)
+    if beside.is_file() and _is_intact(label.plate, beside):
+        builder.add_ingredient(ingredient, _STORE_KIND, io.BytesIO(beside.read_bytes()))
+        return
     builder.add_ingredient(ingredient, "application/octet-stream", io.BytesIO(b""))
+
+
+def _is_intact(path: Path, sidecar: Path) -> bool:
+    """Tell whether a sidecar belongs to a file as it stands; the library takes it over without looking at the file."""
+    try:
+        report = read_manifest(path, root_pems=(), sidecar=sidecar)
+    except C2paError:
+        return False
+    return report is not None and report.state != "Invalid"
 
 
 @dataclass(frozen=True)
@@ -151,10 +165,16 @@ def read_manifest(path: Path, *, root_pems: Sequence[bytes], sidecar: Path | Non
             reader = stack.enter_context(Reader(kind, stream, data, context=context))
         except _ABSENCE_ERRORS:
             return None
-        results = reader.get_validation_results() or {}
-        active = reader.get_active_manifest() or {}
-        state = reader.get_validation_state() or "Invalid"
-        return ManifestReport(state=state, failures=_failures(results), manifest=json.loads(json.dumps(active)))
+        return _report(reader)
+
+
+def _report(reader: Reader) -> ManifestReport:
+    try:
+        results, active = reader.get_validation_results() or {}, reader.get_active_manifest() or {}
+    except KeyError:  # one changed byte of a label is enough for that
+        return ManifestReport("Invalid", (("", "the manifest that its label names is not there"),), {})
+    state = reader.get_validation_state() or "Invalid"
+    return ManifestReport(state=state, failures=_failures(results), manifest=json.loads(json.dumps(active)))
 
 
 def holds_label_bytes(path: Path) -> bool:

@@ -2,15 +2,18 @@
 
 A local chain proves that a file has not changed since this installation signed it. Strangers do not know its root: for
 them a label signed with it is intact but of an unknown signer, and nothing here pretends otherwise.
-The private key lies in a folder that only its user may read (`DVP_KEYS`, else the user's configuration folder).
+The private key lies, with the secret of the invisible mark, in a folder that only its user may read (`DVP_KEYS`, else
+the user's configuration folder).
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +28,7 @@ from dvp_core.data.files import sync_to_disk
 
 KEYS_VARIABLE = "DVP_KEYS"
 _KEY_NAME, _CHAIN_NAME, _ROOT_NAME = "signing_key.pem", "chain.pem", "root.pem"
+_MARK_NAME, _MARK_BYTES = "watermark_key.bin", 32
 _VALIDITY_DAYS = 3650  # Without a time stamp a label dies with its certificate, so the local one lives long.
 _ORGANISATION = "Deep Video Portraits, local key"
 
@@ -89,6 +93,41 @@ def signing_keys() -> SigningKeys:
     if not folder.exists() or not any(folder.iterdir()):
         _make_folder(folder)
     return _read_keys(folder)
+
+
+def watermark_key() -> bytes:
+    """Return the secret of the invisible mark, 32 bytes, made beside the signing keys where there is none.
+
+    Raises:
+        DataError: The folder cannot be written, or the secret is of another length or open to others.
+    """
+    signing_keys()
+    path = keys_folder() / _MARK_NAME
+    if not path.exists():
+        _make_watermark_key(path)
+    _check_private(path)
+    key = path.read_bytes()
+    if len(key) != _MARK_BYTES:
+        raise DataError(f"holds {len(key)} bytes, not {_MARK_BYTES}", where=path, remedy="Restore it from a copy")
+    return key
+
+
+def stored_watermark_key() -> bytes | None:
+    """Return the secret of the invisible mark where there is one, without making any."""
+    return watermark_key() if (keys_folder() / _MARK_NAME).exists() else None
+
+
+def _make_watermark_key(path: Path) -> None:
+    """Write it beside its place and link it there: of two processes at once, one wins and both use its secret."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _write_private(temporary, secrets.token_bytes(_MARK_BYTES))
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    except OSError as error:
+        raise DataError(f"cannot be made: {error.strerror}", where=path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def local_root_pem() -> bytes | None:
@@ -159,7 +198,7 @@ def _write_private(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def make_local_chain(*, now: datetime | None = None, validity_days: int = _VALIDITY_DAYS) -> SigningKeys:
+def make_local_chain(*, now: datetime | None = None, validity_days: float = _VALIDITY_DAYS) -> SigningKeys:
     """Return a new root and a signing certificate issued by it (ES256), with the uses that C2PA asks for.
 
     Args:
@@ -198,7 +237,7 @@ def _name(role: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, validity_days: int
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, validity_days: float
 ) -> x509.CertificateBuilder:
     """Return what both certificates have in common."""
     return (

@@ -15,6 +15,8 @@ from typing import Any
 TOOL_NAME = "Deep Video Portraits"
 CONSENT_ASSERTION = "org.deepvideoportraits.consent"
 INPUTS_ASSERTION = "org.deepvideoportraits.inputs"
+MARK_ASSERTION = "c2pa.soft-binding"
+MARK_ALGORITHM = "org.deepvideoportraits.spread-spectrum.1"
 PLATE_LABEL = "plate"
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = f"{_VOCABULARY}trainedAlgorithmicMedia"
@@ -43,6 +45,7 @@ class Label:
         consent_sha256: Hash of the consent record.
         inputs_sha256: Hashes of what it was made from, by role ("plate", "take", "generator", "driver").
         is_by_network: Whether a network painted any of it; not so where lines were drawn over a plate.
+        watermark_id: The 32 bits of the invisible mark in the pictures, eight hexadecimal digits; None where none is.
     """
 
     is_plate_kept: bool
@@ -51,6 +54,7 @@ class Label:
     consent_sha256: str | None = None
     inputs_sha256: dict[str, str] = field(default_factory=dict)
     is_by_network: bool = True
+    watermark_id: str | None = None
 
     @property
     def source_type(self) -> str:
@@ -78,6 +82,8 @@ def manifest(label: Label, *, mime: str) -> dict[str, Any]:
         assertions.append({"label": CONSENT_ASSERTION, "data": {"record_sha256": label.consent_sha256}})
     if label.inputs_sha256:
         assertions.append({"label": INPUTS_ASSERTION, "data": dict(sorted(label.inputs_sha256.items()))})
+    if label.watermark_id:
+        assertions.append({"label": MARK_ASSERTION, "data": _soft_binding(label.watermark_id)})
     return {
         "claim_generator_info": [_agent()],
         "title": "Synthetic media",
@@ -102,6 +108,11 @@ def _actions(label: Label) -> list[dict[str, Any]]:
         return [{"action": "c2pa.created", **done}]
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PLATE_LABEL]}}
     return [opened, {"action": "c2pa.edited", **done}]
+
+
+def _soft_binding(watermark_id: str) -> dict[str, Any]:
+    """Return what ties the label to the mark; the algorithm is our own and on no public list."""
+    return {"alg": MARK_ALGORITHM, "blocks": [{"scope": {}, "value": watermark_id}]}
 
 
 def _no_training() -> dict[str, dict[str, str]]:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dvp_core.trust.watermark_reader import MarkReading
+
 State = Literal["known", "unknown signer", "no label", "altered", "unreadable", "contradiction"]
 EXIT_CODES: dict[State, int] = {
     "known": 0,
@@ -39,6 +41,8 @@ class Verdict:
         edits: What was done, in the label's own words.
         consent_sha256: Hash of the consent record that the label names.
         frame_count: How many frames a list covers; None for a single file.
+        named_watermark: The invisible mark that the label names.
+        watermark: What was found of this studio's invisible mark in the frames; None where it was not looked for.
     """
 
     path: str
@@ -50,6 +54,8 @@ class Verdict:
     edits: tuple[str, ...] = ()
     consent_sha256: str | None = None
     frame_count: int | None = None
+    named_watermark: str | None = None
+    watermark: MarkReading | None = None
 
     @property
     def code(self) -> int:
@@ -70,6 +76,8 @@ class Verdict:
             *(("edit", edit) for edit in self.edits),
             ("consent record", self.consent_sha256),
             ("frames", None if self.frame_count is None else str(self.frame_count)),
+            ("watermark named", self.named_watermark),
+            ("watermark", None if self.watermark is None else self.watermark.as_text()),
         ]
         lines = [f"  {name}: {value}" for name, value in named if value]
         return "\n".join([f"{Path(self.path).name} {_HEADLINES[self.state]}.", *lines])

@@ -18,26 +18,42 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.trust.c2pa_files import C2paError, ManifestReport, holds_label_bytes, is_media, read_manifest, sidecar_of
 from dvp_core.trust.frame_list import LIST_NAME, FrameList, list_path, read_frame_list, unlisted_frames
 from dvp_core.trust.keys import local_root_pem
-from dvp_core.trust.label import COMPOSITE, CONSENT_ASSERTION, DRAWN_OVER, SOURCE_TYPES, TOOL_NAME, TRAINED
+from dvp_core.trust.label import (
+    COMPOSITE,
+    CONSENT_ASSERTION,
+    DRAWN_OVER,
+    MARK_ASSERTION,
+    SOURCE_TYPES,
+    TOOL_NAME,
+    TRAINED,
+)
+from dvp_core.trust.marked_frames import look_for_mark
 from dvp_core.trust.publish import read_frame_key
 from dvp_core.trust.verdict import State, Verdict
+from dvp_core.trust.watermark_reader import MarkSearch
 from dvp_core.video import IMAGE_SUFFIXES, check_readable
 
 _EXPIRED = "signingCredential.expired"
+_FRAME_SUFFIXES = (*IMAGE_SUFFIXES, ".exr")
 
 
-def verify(path: Path | str, *, trusted_roots: Sequence[Path | str] = ()) -> Verdict:
+def verify(path: Path | str, *, trusted_roots: Sequence[Path | str] = (), watermark: MarkSearch = "no") -> Verdict:
     """Judge a movie, a still, a frame beside its list, or a folder, list or `####` pattern of frames.
 
     Args:
         path: What is to be judged.
         trusted_roots: PEM files with root certificates to trust besides this installation's own.
+        watermark: How this studio's invisible mark is looked for, which decodes a movie or sequence; it changes no
+            state, since whoever has the secret can set it.
 
     Raises:
         DataError: A root certificate cannot be read; what is judged never raises.
     """
     path = Path(path)
-    roots = _roots(trusted_roots)
+    return replace(_judgement(path, _roots(trusted_roots)), watermark=look_for_mark(path, watermark))
+
+
+def _judgement(path: Path, roots: Sequence[bytes]) -> Verdict:
     if path.is_dir() or path.name == LIST_NAME:
         return _verify_sequence(path if path.is_dir() else path.parent, path, roots)
     if "#" in path.name and not path.exists():
@@ -68,7 +84,7 @@ def _verify_file(path: Path, roots: Sequence[bytes]) -> Verdict:
         return _broken(path, error)
     if report is not None:
         return _judged(path, report)
-    if list_path(path.parent).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+    if list_path(path.parent).is_file() and path.suffix.lower() in _FRAME_SUFFIXES:
         return _verify_listed_frame(path, roots)
     return _broken(path, "its place in the file is not where it should be")
 
@@ -128,7 +144,14 @@ def _told(path: Path, report: ManifestReport) -> Verdict:
         tool=tool or None,
         edits=tuple(str(action["description"]) for action in _actions(manifest) if action.get("description")),
         consent_sha256=_assertion(manifest, CONSENT_ASSERTION).get("record_sha256"),
+        named_watermark=_named_watermark(manifest),
     )
+
+
+def _named_watermark(manifest: dict[str, Any]) -> str | None:
+    blocks = _assertion(manifest, MARK_ASSERTION).get("blocks")
+    first = blocks[0] if isinstance(blocks, list) and blocks else None
+    return str(first.get("value")) if isinstance(first, dict) else None
 
 
 def _failure_in_words(report: ManifestReport) -> str:
@@ -210,7 +233,7 @@ def _verify_list(listed: Path, subject: Path, roots: Sequence[bytes]) -> tuple[V
 def _verify_sequence(folder: Path, subject: Path, roots: Sequence[bytes]) -> Verdict:
     listed = list_path(folder)
     if not listed.is_file():
-        has_pictures = folder.is_dir() and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
+        has_pictures = folder.is_dir() and any(path.suffix.lower() in _FRAME_SUFFIXES for path in folder.iterdir())
         if has_pictures:
             return Verdict(str(subject), "no label", f"there is no {LIST_NAME} beside its pictures")
         return Verdict(str(subject), "unreadable", "there are no pictures and no list of frames")

@@ -177,3 +177,38 @@ def test_the_final_picture_is_made_of_its_layers(tracked, edited):
     np.testing.assert_array_equal(layers["depth"][:256, :256], opened.depth)
     np.testing.assert_array_equal(layers["corr"][:256, :256], opened.corr)
     assert not layers["depth"][256:].any()
+
+
+class Stripes:
+    """A mark that anyone sees: stripes of the plate's columns."""
+
+    def __init__(self):
+        self.places = []
+
+    def on(self, picture, *, weight=None, top_px=0, left_px=0):
+        assert weight is not None
+        assert weight.shape == picture.shape[:2]
+        self.places.append((top_px, left_px))
+        column = left_px + np.arange(picture.shape[1])
+        return np.where((column % 2 == 0)[None, :, None], picture, 1 - picture).astype(np.float32)
+
+
+def test_the_mark_is_in_the_generated_face_and_nowhere_else(tracked, edited):
+    plate, generated = plate_and_generated()
+    crop, mark = tracked.crop, Stripes()
+    assert np.array_equal(compose_frame(plate, generated, tracked, crop, unedited=tracked, mark=mark), plate)
+    assert mark.places == []
+    passes = edited("expression.jawOpen", 0.6)
+    plain = compose_frame(plate, generated, passes, crop, unedited=tracked)
+    marked = compose_frame(plate, generated, passes, crop, unedited=tracked, mark=mark)
+    rows, columns = np.nonzero((plain != marked).any(axis=2))
+    assert len(rows) > 100
+    assert set(columns % 2) == {1}
+    matte = plate_matte(plate.shape, passes, unedited=tracked)
+    assert not (plain != marked)[matte == 0].any()
+    layers = compose_layers(plate, generated, passes, crop, unedited=tracked, mark=mark)
+    weight = layers["matte"][..., None].astype(np.float32)
+    rebuilt = weight * layers["neural"] + (1 - weight) * layers["plate"]
+    np.testing.assert_allclose(rebuilt, layers["final"], rtol=2**-10, atol=2**-20)
+    shown = np.abs(255 * srgb_encode(layers["final"].astype(np.float32)) - marked.astype(np.float32))
+    assert shown.max() <= 1.0

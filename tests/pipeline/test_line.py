@@ -18,7 +18,7 @@ from dvp_core.pipeline.movie import Composition, compose_movie, make_movie, rend
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.train import train_generator, train_options
-from dvp_core.trust import verify
+from dvp_core.trust import ConsentTerms, Mark, mark_id, new_consent, read_frame_key, verify, write_consent
 from dvp_core.video import open_clip, read_image, write_png
 
 
@@ -78,6 +78,43 @@ def test_the_composed_movie_is_labelled_and_plate_sized(folder):
     shown = open_clip(movie).clip
     assert (shown.width_px, shown.height_px, shown.frame_count, shown.fps) == (96, 64, 6, Fraction(25))
     assert verify(movie).source_type == "compositeWithTrainedAlgorithmicMedia"
+
+
+def test_every_composed_movie_and_sequence_carries_the_mark(folder, tmp_path, monkeypatch):
+    woven = []
+    monkeypatch.setattr(Mark, "on", lambda mark, picture, **where: woven.append((mark.id, where)) or picture)
+    monkeypatch.setattr(Mark, "on_levels", lambda mark, picture: woven.append((mark.id, "whole")) or picture)
+    plate = open_clip(folder / "plate").clip.sha256
+    expected = mark_id(None, plate)
+    for output in ("m.mp4", "png/s.####.png", "exr/s.####.exr"):
+        compose_shot(composition(folder), tmp_path / output)
+        assert [entry[0] for entry in woven] == [expected] * 6, output
+        woven.clear()
+        written = tmp_path / output
+        assert verify(written if written.is_file() else written.parent).named_watermark == expected
+    make_movie(folder / "frames" / "frame.####.png", tmp_path / "bare.mp4", frames=FrameRange.span(101, 106))
+    assert woven == [(mark_id(None, None), "whole")] * 6
+
+
+def test_only_a_record_that_says_so_waives_the_mark(folder, tmp_path):
+    terms = ConsentTerms(uses=("Re-animate the mouth",))
+    record = new_consent(folder / "plate", terms)
+    write_consent(tmp_path / "c.json", record)
+    inputs = composition(folder, consent=tmp_path / "c.json")
+    compose_shot(inputs, tmp_path / "m" / "s.####.png")
+    assert verify(tmp_path / "m").named_watermark == mark_id(record.sha256, record.asset_sha256["clip"])
+    write_consent(tmp_path / "c.json", new_consent(folder / "plate", replace(terms, is_watermark_waived=True)))
+    compose_shot(inputs, tmp_path / "w" / "s.####.png")
+    assert verify(tmp_path / "w").named_watermark is None
+    assert not np.array_equal(read_image(tmp_path / "w" / "s.0103.png"), read_image(tmp_path / "m" / "s.0103.png"))
+
+
+def test_another_studios_secret_makes_other_frames(folder, tmp_path, monkeypatch):
+    compose_shot(composition(folder), tmp_path / "s.####.png")
+    key = read_frame_key(tmp_path / "s.0103.png")
+    monkeypatch.setenv("DVP_KEYS", str(tmp_path / "other_keys"))
+    compose_shot(composition(folder), tmp_path / "s.####.png")
+    assert read_frame_key(tmp_path / "s.0103.png") != key
 
 
 def test_a_movie_without_plate_shows_the_bare_squares(folder):

@@ -29,6 +29,7 @@ from dvp_core.trust.c2pa_files import read_manifest, sidecar_of
 from dvp_core.trust.keys import local_root_pem, signing_keys
 from dvp_core.video import EncodeOptions, open_clip, read_image
 from tests.trust.conftest import picture
+from tools.source_rules import WRITERS, hits, runs_what_it_reads, writes_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -224,31 +225,8 @@ def test_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path):
     assert list(target.iterdir()) == []
 
 
-WRITING_CALLS = {"imwrite", "imwritemulti", "imsave", "VideoWriter", "write_png", "encode_movie", "fromarray"}
-# The encoders that write under temporary names, the one writer that names the results, and who may call them.
-WRITERS = ("dvp_core/video/", "dvp_core/trust/publish.py")
-
-
-def writes_pictures(node: ast.Call) -> bool:
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name in WRITING_CALLS:
-        return True
-    owner = function.value.id if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) else ""
-    modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
-    is_writing = any(isinstance(mode, ast.Constant) and mode.value == "w" for mode in modes)
-    return owner == "av" and name == "open" and is_writing
-
-
 def test_no_other_module_writes_pictures_or_movies():
-    found = []
-    for path in sorted(path for top in ("dvp_core", "farm", "blender_addon") for path in (ROOT / top).rglob("*.py")):
-        relative = path.relative_to(ROOT).as_posix()
-        if relative.startswith(WRITERS):
-            continue
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-        found += [f"{relative}:{call.lineno}" for call in calls if writes_pictures(call)]
-    assert found == []
+    assert list(hits(writes_pictures, but_in=WRITERS)) == []
 
 
 @pytest.mark.parametrize(
@@ -257,6 +235,22 @@ def test_no_other_module_writes_pictures_or_movies():
 def test_the_check_above_sees_writers(code):
     assert writes_pictures(ast.parse(code).body[0].value)
     assert not writes_pictures(ast.parse("av.open('m.mp4')").body[0].value)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("import pickle", "from pickle import loads", "torch.load(p)", "eval(x)", "yaml.load(x)"),
+        *("run(words, shell=True)", "np.load(p, allow_pickle=True)", "av.open('x.mp4')"),
+    ],
+)
+def test_readers_that_run_code_are_seen(code):
+    assert any(runs_what_it_reads(node) for node in ast.walk(ast.parse(code)))
+
+
+@pytest.mark.parametrize("code", ["network.eval()", "np.load(p, allow_pickle=False)", "av.open(p, format='mp4')"])
+def test_harmless_calls_are_not_seen_as_running_code(code):
+    assert not any(runs_what_it_reads(node) for node in ast.walk(ast.parse(code)))
 
 
 def test_two_processes_at_first_use_share_one_key(tmp_path):

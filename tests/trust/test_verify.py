@@ -3,35 +3,21 @@
 import json
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
+from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
-from c2pa import Builder, C2paError, C2paSignerInfo, C2paSigningAlg, Context, Signer
+from c2pa import C2paError, Reader
 
 from dvp_core.data.errors import DataError
-from dvp_core.trust import EXIT_CODES, Label, publish_frame_list, publish_still, verify
+from dvp_core.trust import EXIT_CODES, Label, publish_frame_list, publish_layers, publish_movie, publish_still, verify
 from dvp_core.trust import publish as publishing
-from dvp_core.trust.c2pa_files import sidecar_of
-from dvp_core.trust.keys import SigningKeys, make_local_chain, signing_keys
+from dvp_core.trust.c2pa_files import read_manifest, sidecar_of
+from dvp_core.trust.keys import make_local_chain, signing_keys
 from dvp_core.trust.label import TRAINED
 from dvp_core.video import encode_movie, open_clip, read_image, write_png
 from tests.trust.conftest import picture
-
-
-def sign_as(source: Path, target: Path, keys: SigningKeys, *, source_type: str, tool: str = "Stranger") -> Path:
-    """Label a file with any claim and any keys, as an attacker would."""
-    action = {"action": "c2pa.created", "digitalSourceType": source_type}
-    manifest = {
-        "claim_generator_info": [{"name": tool, "version": "1"}],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
-    }
-    context = Context.from_dict({"builder": {"thumbnail": {"enabled": False}}})
-    signer = Signer.from_info(C2paSignerInfo(C2paSigningAlg.ES256, keys.chain_pem, keys.key_pem, None))
-    with source.open("rb") as content, target.open("w+b") as output:
-        Builder(manifest, context=context).sign(signer, "image/png", content, output)
-    return target
+from tests.trust.forgeries import remux, sign_as
 
 
 def test_signed_and_known(movie, still, sequence):
@@ -79,12 +65,7 @@ def test_root_that_is_none(movie, tmp_path):
 
 def test_no_label_after_re_encoding_and_remuxing(movie, tmp_path):
     encode_movie(tmp_path / "again.mp4", open_clip(movie).iterate(), fps=open_clip(movie).clip.fps)
-    with av.open(str(movie)) as source, av.open(str(tmp_path / "remuxed.mkv"), "w") as output:
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(source.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = stream
-                output.mux(packet)
+    remux(movie, tmp_path / "remuxed.mkv")
     assert verify(tmp_path / "again.mp4").code == verify(tmp_path / "remuxed.mkv").code == 2
 
 
@@ -231,3 +212,53 @@ def test_three_generations_stay_in_the_label(tmp_path):
         plate = path
     assert verify(plate).code == 0
     assert plate.read_bytes().count(b"c2pa.claim.v2") >= 3
+
+
+def test_a_layered_frame_is_judged_by_its_list(tmp_path):
+    paths = [tmp_path / f"frame.{number:04d}.exr" for number in (1, 2)]
+    for path in paths:
+        publish_layers(path, {"final": picture().astype(np.float16)}, key="k")
+    publish_frame_list(tmp_path, paths, label=Label(is_plate_kept=False))
+    assert verify(paths[0]).code == verify(tmp_path).code == 0
+    paths[0].write_bytes(paths[1].read_bytes()[:-1] + b"\0\0")
+    assert (verify(paths[0]).code, verify(paths[1]).code) == (3, 0)
+    (tmp_path / "frames.label.json").unlink()
+    assert verify(paths[1]).code == verify(tmp_path).code == 2
+
+
+def test_a_damaged_label_is_judged_and_never_raises(still, tmp_path):
+    """Padding in a label may change unseen, what it claims may not."""
+    content, honest = still.read_bytes(), verify(still)
+    start = content.index(b"caBX")
+    changed, codes = tmp_path / "changed.png", set()
+    for place in range(start + 4, start + 3500, 11):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        changed.write_bytes(damaged)
+        verdict = verify(changed)
+        codes.add(verdict.code)
+        if verdict.code <= 1:
+            assert (verdict.source_type, verdict.edits) == (honest.source_type, honest.edits)
+    assert codes <= {0, 1, 3, 4, 5}
+    assert 3 in codes
+
+
+def test_a_label_that_names_a_missing_manifest_is_altered(movie, monkeypatch):
+    def missing(reader):
+        raise KeyError("Active manifest not found in manifest store")
+
+    monkeypatch.setattr(Reader, "get_active_manifest", missing)
+    verdict = verify(movie)
+    assert (verdict.code, "is not there" in verdict.reason) == (3, True)
+
+
+def test_a_label_beside_the_plate_is_kept_where_it_still_fits(tmp_path):
+    plate, label = tmp_path / "plate.mkv", Label(is_plate_kept=False)
+    publish_movie(plate, map(picture, range(3)), fps=Fraction(25), label=label)
+    name = read_manifest(plate, root_pems=(), sidecar=sidecar_of(plate)).manifest["label"].encode()
+    publish_still(tmp_path / "s.png", picture(), label=Label(is_plate_kept=True, plate=plate))
+    assert verify(tmp_path / "s.png").code == 0
+    assert name in (tmp_path / "s.png").read_bytes()
+    plate.write_bytes(plate.read_bytes() + b"\0")
+    publish_still(tmp_path / "s.png", picture(), label=Label(is_plate_kept=True, plate=plate))
+    assert name not in (tmp_path / "s.png").read_bytes()
