@@ -6,8 +6,8 @@ it and leaving an empty folder, which is what an unmounted share looks like.
 
 from __future__ import annotations
 
-import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +65,11 @@ class Disk:
             self._store.rename(self.share)
 
     def fill(self) -> None:
-        """Leave no byte free."""
-        with open(self._store / _BALLAST, "wb") as stream:
-            free = os.statvfs(self._store)
-            os.posix_fallocate(stream.fileno(), 0, free.f_bavail * free.f_frsize)
+        """Leave no byte free, however others write meanwhile."""
+        block = bytes(1 << 20)
+        with suppress(OSError), open(self._store / _BALLAST, "wb", buffering=0) as stream:
+            while stream.write(block):
+                pass
 
     def make_room(self) -> None:
         """Undo `fill`."""

@@ -26,6 +26,7 @@ from tools.chaos.head_process import LEASE_S
 from tools.chaos.shot import PASSES
 
 _LONGEST_JUMP_S = 400 * 86_400.0
+_PACE_TO_INPUT_S = 0.5
 _SOON = 20
 """Frames among which one is chosen that must be met soon."""
 
@@ -265,6 +266,7 @@ def cut_input(farm: Farm, random: Random) -> None:
     path = pass_path(farm.disk.share / PASSES, random.choice(frames[:_SOON]))
     whole = path.read_bytes()
     path.write_bytes(whole[: random.randrange(len(whole))])
+    farm.control.set_pace(_PACE_TO_INPUT_S)
     try:
         farm.wait_until(
             lambda report: "an input cannot be used" in report["message"] or report["state"] == "completed",
