@@ -125,10 +125,10 @@ def opened_backend(
         finally:
             reference.close()
         return
-    from farm.backends import on_ray  # Ray takes half a second and is not needed by the reference
+    from farm.backends import on_ray, ray_cluster  # Ray takes half a second and is not needed by the reference
 
-    own = on_ray.local_cluster(cpu_count=workers, has_gpus=gpu_share > 0)
-    with on_ray.joined_cluster(address) if address else own:
+    own = ray_cluster.local_cluster(cpu_count=workers, has_gpus=gpu_share > 0)
+    with ray_cluster.joined_cluster(address) if address else own:
         needs = on_ray.WorkerNeeds(gpu_share=gpu_share)
         pool = on_ray.OnRay(task_function, workers, needs=needs, lease_s=lease_s)
         try:

@@ -1,6 +1,6 @@
 """What a backend is: workers that run the same task function, wherever they are.
 
-`on_this_machine` is the reference without Ray; `on_ray` is the only file of the project that imports Ray. A backend
+`on_this_machine` is the reference without Ray; only `on_ray` and `ray_cluster` import Ray. A backend
 knows nothing of jobs, priorities or retries, and keeps nothing that may not be lost.
 """
 

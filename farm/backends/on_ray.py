@@ -1,4 +1,4 @@
-"""The farm's workers as Ray actors: the only file of the project that imports Ray.
+"""The farm's workers as Ray actors. With `ray_cluster` the only file of the project that imports Ray.
 
 Ray places and starts processes and tells when one dies. It holds nothing that may not be lost: actors are never
 restarted nor tasks retried by Ray (the ledger counts attempts; Ray's own retries would run a poison frame for ever),
@@ -7,27 +7,19 @@ and only small records travel, one for each finished frame; pixels go to the dis
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.backends.ray_cluster import dashboard_url, require_own_processes
 from farm.backends.worker_process import WorkerProcess
-from farm.cluster_token import require_private_token
 from farm.errors import UnavailableError
 from farm.failures import text_of
-from farm.file_lock import try_lock
 from farm.lease import LEASE_S
 from farm.painters import Painters
 from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts, machine_of_ray
@@ -56,14 +48,9 @@ WORKER_ENVIRONMENT: Mapping[str, str] = {
     "MKL_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
 }
-_OBJECT_STORE_BYTES = 80 << 20
 _MOST_STILLBIRTHS = 5
-_LONGEST_TEMPORARY_PATH = 40
-_FOLDER_PREFIX = "dvp-ray-"
-_LOCK_NAME = "driver.lock"
 _WAITING_PREVIEWS = 8
 _RENEWALS_PER_LEASE = 6
-_VITAL_PROCESSES = ("gcs_server", "raylet")
 _PREVIEW_DEADLINE_S = 120.0
 """A worker's first preview loads torch and the generator, after the batch in hand."""
 
@@ -159,7 +146,7 @@ class OnRay:
         while self._unwell:
             self.kill(self._unwell.pop(), reason="it did not end a preview")
         self._renew_leases()
-        _require_own_processes()
+        require_own_processes()
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -228,7 +215,7 @@ class OnRay:
         """Return the workers and the cluster's machines; a worker that has not said where it runs is not waited for."""
         actors = list(self._actors.items())  # `poll` changes them in another thread
         workers = tuple(WorkerFacts(name, _known_text(actor.machine), actor.is_ready) for name, actor in actors)
-        return PoolFacts(workers, _machines(), _dashboard_url())
+        return PoolFacts(workers, _machines(), dashboard_url())
 
     def withdraw(self, worker: str) -> None:
         """Ask a worker to end its order after the frame in hand."""
@@ -289,135 +276,12 @@ def _machines() -> tuple[MachineFacts, ...]:
         return ()
 
 
-def _dashboard_url() -> str | None:
-    """Return the address of Ray's page; a local cluster has none."""
-    from ray._private import worker
-
-    address = worker.get_dashboard_url()
-    return f"http://{address}" if address else None
-
-
 def _preview_error(error: RayTaskError) -> DataError:
     """Return what a preview's task has raised: refusals as they are, anything else as the farm's own trouble."""
     if isinstance(error.cause, DataError):
         return error.cause
     reason = text_of(error).splitlines()[-1]
     return UnavailableError(f"the worker could not paint it ({reason})", where="preview")
-
-
-@contextmanager
-def local_cluster(*, cpu_count: int, has_gpus: bool = False) -> Iterator[None]:
-    """Run a Ray cluster of this machine alone for as long as the block lasts; nothing of it remains afterwards.
-
-    It asks for a token like any other cluster, kept in a private folder that goes with it. The user's home is not
-    touched, there is no dashboard, and a killed driver takes all of Ray's processes with it.
-    """
-    base = tempfile.gettempdir()
-    if len(base) > _LONGEST_TEMPORARY_PATH:
-        base = "/tmp"
-    _remove_leftovers(Path(base))
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=base))
-    lock = try_lock(folder / _LOCK_NAME)
-    token = folder / "token"
-    token.touch(mode=0o600)
-    token.write_text(secrets.token_hex(32))
-    changes = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    try:
-        with _environment(changes | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}):
-            _reread_authentication()
-            _initialise(
-                address="local",
-                num_cpus=cpu_count,
-                num_gpus=None if has_gpus else 0,  # None: as many as Ray finds
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                _temp_dir=str(folder),
-            )
-            processes = _started_processes()
-            try:
-                yield
-            finally:
-                ray.shutdown()
-                for process in processes:
-                    process.wait()
-    finally:
-        _reread_authentication()
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
-
-
-def _remove_leftovers(base: Path) -> None:
-    """Remove the folders of clusters whose driver was killed; a living one holds its folder's lock."""
-    for lock_file in base.glob(f"{_FOLDER_PREFIX}*/{_LOCK_NAME}"):
-        if lock_file.stat().st_uid == os.getuid() and (lock := try_lock(lock_file)) is not None:
-            shutil.rmtree(lock_file.parent, ignore_errors=True)
-            os.close(lock)
-
-
-@contextmanager
-def joined_cluster(address: str) -> Iterator[None]:
-    """Be connected to a running cluster for as long as the block lasts; its token must be on and private.
-
-    Raises:
-        DataError: Token authentication is off, the token's file can be read by others, or nobody answers.
-    """
-    require_private_token()
-    try:
-        _initialise(address=address)
-    except (ConnectionError, RayError, ValueError) as error:
-        raise DataError(
-            f"no Ray cluster can be joined there ({error})",
-            where=address,
-            remedy="start it with `ray start --head` and give every machine the same token",
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _initialise(**options: Any) -> None:
-    ray.init(namespace="dvp-farm", log_to_driver=False, configure_logging=False, **options)
-
-
-def _reread_authentication() -> None:
-    """Make Ray look at the environment again: it keeps the mode and the token that it read first."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # pyright: ignore[reportAttributeAccessIssue]
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _started_processes(name: str | None = None) -> list[subprocess.Popen[bytes]]:
-    """Return the processes of the local cluster, all or those of a name; Ray waits for only some at shutdown."""
-    from ray._private import worker
-
-    node: Any = worker._global_node
-    by_name = {} if node is None else node.all_processes
-    return [info.process for kind, infos in by_name.items() for info in infos if name in (None, kind)]
-
-
-def _require_own_processes() -> None:
-    """Raise `DataError` where Ray has died under this process, which would wait a minute and then not end by itself."""
-    for name in _VITAL_PROCESSES:
-        if any(process.poll() is not None for process in _started_processes(name)):
-            raise DataError(f"Ray has ended under the farm ({name})", remedy="Start it again; it goes on where it was")
-
-
-@contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a block: Ray reads them when it starts and hands them to its processes."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def process_ids(backend: OnRay, *, timeout_s: float = 10.0) -> dict[str, int]:

@@ -14,7 +14,7 @@ from head_process import Head
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict
-from farm.backends import on_ray
+from farm.backends import on_ray, ray_cluster
 from farm.client import connect
 from farm.file_lock import try_lock
 from farm.ledger import Ledger
@@ -29,7 +29,7 @@ QUICK = SchedulerOptions(warm_up_deadline_s=15, shortest_deadline_s=4, withdraw_
 def cluster():
     before = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = os.pathsep.join([os.path.dirname(__file__), before])
-    with on_ray.local_cluster(cpu_count=4):
+    with ray_cluster.local_cluster(cpu_count=4):
         yield
     os.environ["PYTHONPATH"] = before
 
@@ -159,8 +159,8 @@ def test_cluster_without_a_graphics_card_refuses_workers_that_need_one(cluster):
 
 def test_nothing_of_a_local_cluster_remains(tmp_path):
     script = (
-        "from farm.backends import on_ray\nimport os, ray\n"
-        "with on_ray.local_cluster(cpu_count=1):\n"
+        "from farm.backends import ray_cluster\nimport os, ray\n"
+        "with ray_cluster.local_cluster(cpu_count=1):\n"
         "    print(os.environ['RAY_AUTH_TOKEN_PATH'], oct(os.stat(os.environ['RAY_AUTH_TOKEN_PATH']).st_mode))\n"
         "print('RAY_AUTH_MODE' in os.environ)\n"
     )

@@ -7,14 +7,14 @@ import time
 import pytest
 import stub_task
 
-from farm.backends import on_ray
+from farm.backends import on_ray, ray_cluster
 
 pytestmark = pytest.mark.xdist_group("ray")  # no second cluster beside it
 
 
 def test_workers_tell_where_they_run(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")]))
-    with on_ray.local_cluster(cpu_count=2):
+    with ray_cluster.local_cluster(cpu_count=2):
         pool = on_ray.OnRay(stub_task.run_order, 2)
         assert [worker.is_ready for worker in pool.facts().workers] == [False, False]  # nobody is waited for
         end_s = time.monotonic() + 60

@@ -25,7 +25,7 @@ from dvp_core.pipeline.preview import open_preview, paint_window
 from dvp_core.trust import verify
 from dvp_core.video import read_image
 from farm.api import Site, make_app
-from farm.backends import on_ray
+from farm.backends import on_ray, ray_cluster
 from farm.backends.on_this_machine import OnThisMachine
 from farm.client import FarmClient, FarmError
 from farm.errors import ConflictError, UnavailableError
@@ -245,7 +245,7 @@ def failing(item):
 @pytest.mark.xdist_group("ray")
 def test_worker_that_dies_over_a_preview_is_replaced(painted, tmp_path):
     item = dataclasses.replace(order(1), roots=painted.roots)
-    with on_ray.local_cluster(cpu_count=1):
+    with ray_cluster.local_cluster(cpu_count=1):
         pool = on_ray.OnRay(stub_task.run_order, 1, preview_function=dying)
         wait_until(lambda: pool.poll(timeout_s=0.1) or pool.idle_workers(), limit_s=60)
         with pytest.raises(UnavailableError, match="died"):
