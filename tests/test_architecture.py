@@ -112,10 +112,8 @@ def test_imports_stay_within_the_table(path):
 
 def test_only_two_files_import_ray():
     importing = [path for path in python_files() if any(name.split(".")[0] == "ray" for name in imports_of(path))]
-    assert [path.relative_to(ROOT).as_posix() for path in importing] == [
-        "farm/backends/on_ray.py",
-        "farm/backends/ray_cluster.py",
-    ]
+    assert sorted(path.name for path in importing) == ["on_ray.py", "ray_cluster.py"]
+    assert {path.parent for path in importing} == {ROOT / "farm/backends"}
 
 
 def test_farm_client_needs_the_standard_library_alone():

@@ -189,7 +189,7 @@ def test_folder_of_a_killed_driver_is_removed_by_the_next(tmp_path):
     (tmp_path / "dvp-ray-living").mkdir()
     held = try_lock(tmp_path / "dvp-ray-living" / "driver.lock")
     (tmp_path / "dvp-ray-young").mkdir()
-    on_ray._remove_leftovers(tmp_path)
+    ray_cluster._remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"dvp-ray-living", "dvp-ray-young"}
     os.close(held)
 
