@@ -18,6 +18,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict, read_job
 from farm.client import FarmClient, default_state_folder
 from farm.command_line import OWN_HEAD, Reach, line_of, reached_head, say, watched
+from farm.doctor_command import doctor
 from farm.run_command import roots_of, run_here
 from farm.tls import TlsFiles
 from farm.user_commands import USER_COMMANDS
@@ -257,6 +258,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "retry": retry,
     "priority": priority,
     "gc": gc,
+    "doctor": doctor,
     **USER_COMMANDS,
 }
 
