@@ -22,18 +22,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dvp_core.data.errand import AnyJob, any_job_from_dict
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import parse_json
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import ID_PATTERN, Job, job_from_dict
+from dvp_core.data.job import ID_PATTERN
 from dvp_core.data.preview import REQUEST_LIMIT_BYTES
 from farm import api_forms as forms
 from farm.api_document import ABOUT, JOB_BODY, OPEN, PNG_ANSWER, PREVIEW_BODY, add_document, answers, refused_with
+from farm.api_page import PageSite, add_page_routes
+from farm.compile import Opening
 from farm.errors import ConflictError, UnavailableError, UnknownJobError
 from farm.ledger import Ledger
 from farm.ledger_care import Forgetting, forget_jobs, set_priority
+from farm.page_files import WithPage
 from farm.reports import frame_list, job_list, job_report, log_lines
 from farm.roots import Roots
+from farm.sessions import Sessions
 from farm.states import JobAction
 from farm.tasks import PreviewResult
 from farm.tokens import User, read_users, user_of_token
@@ -45,7 +50,7 @@ _PREFIX = f"/api/v{API_VERSION}"
 _PREVIEWS = f"{_PREFIX}/previews"
 _MOST_PREVIEWS = 8
 _DOCUMENT = f"{_PREFIX}/openapi.json"
-_OPEN_PATHS = {"/healthz", f"{_PREFIX}/version", _DOCUMENT}
+_OPEN_PATHS = {"/healthz", f"{_PREFIX}/version", f"{_PREFIX}/sessions", _DOCUMENT}
 _LONGEST_REASON = 2000
 _LONGEST_TOKEN = 512
 _MOST_OPEN_JOBS_PER_USER = 1000
@@ -83,14 +88,18 @@ class Site:
         preview: Paints previews.
         roots: The folders that jobs' paths name.
         clock: Seconds since 1970.
+        page: What the page shows; None leaves its routes out.
+        opening: Says how a job is to begin.
     """
 
     ledger: Ledger
     token_file: Path
-    preflight: Callable[[Job], None]
+    preflight: Callable[[AnyJob], None]
     preview: PaintPreview = no_previews
     roots: Roots = field(default_factory=Roots)
     clock: Callable[[], float] = time.time
+    page: PageSite | None = None
+    opening: Callable[[AnyJob], Opening] = lambda job: Opening()
 
 
 def make_app(site: Site) -> ASGIApp:
@@ -110,8 +119,12 @@ def make_app(site: Site) -> ASGIApp:
     _add_reading_routes(app, site)
     _add_writing_routes(app, site)
     _add_preview_route(app, site)
+    if site.page is not None:
+        add_page_routes(app, site.page, prefix=_PREFIX)
     add_document(app)
-    return KnownUsersOnly(LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES), token_file=site.token_file)
+    limited = LimitedBodies(app, limit_bytes=BODY_LIMIT_BYTES)
+    sessions = site.page.sessions if site.page else None
+    return WithPage(KnownUsersOnly(limited, token_file=site.token_file, sessions=sessions))
 
 
 def _add_open_routes(app: FastAPI) -> None:
@@ -167,12 +180,12 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
     def submit(job_id: JobId, content: Annotated[bytes, Depends(_body_of)], request: Request) -> JSONResponse:
         """Take a job in; the same content again changes nothing."""
         user: User = request.scope["user"]
-        job = job_from_dict(parse_json(content, where="job"))
+        job = any_job_from_dict(parse_json(content, where="job"))
         if job.id != job_id:
             raise DataError(f"is {job.id!r}, the address says {job_id!r}", where="job field 'id'")
         _refuse_too_many(site.ledger, user)
         site.preflight(job)
-        is_new = site.ledger.submit(job, owner=user.name)
+        is_new = site.ledger.submit(job, owner=user.name, opening=site.opening(job))
         return JSONResponse(job_report(site.ledger, job.id), status_code=201 if is_new else 200)
 
     refusals = (400, 403, 404, 409, 413)
@@ -186,7 +199,7 @@ def _add_writing_routes(app: FastAPI, site: Site) -> None:
 
     @app.post(_PREFIX + "/jobs/{job_id}/{action}", responses=answers(forms.JobReport, *refusals))
     def act(job_id: JobId, action: JobAction, body: forms.ActionBody, request: Request) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job."""
+        """Pause, resume, cancel, retry or rerender a job."""
         _refuse_strangers(site.ledger, job_id, request)
         frames = None if body.frames is None else FrameRange.parse(body.frames)
         site.ledger.act(job_id, action, frames=frames)
@@ -282,19 +295,21 @@ def _status_of(error: DataError) -> int:
 class KnownUsersOnly:
     """Answers 401 to a call without a user's token, before its body is read; tells the application who calls."""
 
-    def __init__(self, app: ASGIApp, *, token_file: Path) -> None:
+    def __init__(self, app: ASGIApp, *, token_file: Path, sessions: Sessions | None = None) -> None:
         self._app = app
         self._token_file = token_file
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its user, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
             try:
-                user = user_of_token(read_users(self._token_file), _bearer_token(scope))
+                users, token = read_users(self._token_file), _bearer_token(scope)
             except DataError:  # its text names a file of the head's machine, which is nobody's business here
                 answer = JSONResponse({"error": "the head cannot read who may call"}, status_code=503)
                 await answer(scope, receive, send)
                 return
+            user = user_of_token(users, token) or (self._sessions and self._sessions.user_of(token, users))
             if user is None:
                 error = {"error": "the token is missing or not known to this head"}
                 answer = JSONResponse(error, status_code=401, headers={"WWW-Authenticate": "Bearer"})

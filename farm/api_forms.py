@@ -37,7 +37,7 @@ class ActionBody(_Body):
     """What may accompany an action."""
 
     frames: str | None = Field(
-        default=None, max_length=_LONGEST_FRAMES, description="For retry: only these, such as 1-20,33."
+        default=None, max_length=_LONGEST_FRAMES, description="For retry and rerender: only these, such as 1-20,33."
     )
 
 
@@ -81,6 +81,28 @@ class FailedFrame(_Answer):
     message: str
 
 
+class JobNeed(_Answer):
+    """A job that has to complete before another begins."""
+
+    id: str
+    state: str
+
+
+class JobProgress(_Answer):
+    """How far a job is that is not counted in frames."""
+
+    stage: str
+    done: int
+    total: int
+
+
+class JobPlan(_Answer):
+    """How many frames are rendered, and how many stand already."""
+
+    to_render: int
+    kept: int
+
+
 class JobReport(_Answer):
     """How far a job is."""
 
@@ -89,14 +111,19 @@ class JobReport(_Answer):
     notes: str
     state: JobState
     message: str = Field(description="Why it is in that state, where there is more to say.")
+    task: str = Field(description="Its kind.")
+    waits_for: list[JobNeed] = Field(description="What it needs and has not completed.")
+    progress: JobProgress | None = Field(description="Of a job without frames.")
     priority: int
     owner: str = Field(description="The user who submitted it.")
     frame_count: int
     frames: dict[FrameState, int] = Field(description="How many frames are in which state.")
     failed_frames: list[FailedFrame] = Field(description="The first hundred.")
+    planned: JobPlan | None = Field(description="Null before it is known.")
     seconds_per_frame: float | None = Field(description="The median, null before the first.")
     seconds_left: float | None = Field(description="Null while nobody works on it.")
     workers: int = Field(description="How many are at it now.")
+    left_out: list[str] = Field(description="Workers that failed frames which others can render.")
     submitted_s: float = Field(description=_SECONDS)
     started_s: float | None = Field(description=_SECONDS)
     ended_s: float | None = Field(description=_SECONDS)

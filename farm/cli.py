@@ -6,6 +6,7 @@ Each returns what `--json` prints. Only `head` loads Ray; the others need the st
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,11 +15,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from dvp_core.data.errand import PassesJob, any_job_to_dict, read_any_job
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import job_to_dict, read_job
+from dvp_core.data.job import Job
 from farm.client import FarmClient, default_state_folder
 from farm.command_line import OWN_HEAD, Reach, line_of, reached_head, say, watched
 from farm.doctor_command import doctor
+from farm.open_command import open_page
 from farm.run_command import roots_of, run_here
 from farm.tls import TlsFiles
 from farm.user_commands import USER_COMMANDS
@@ -90,6 +93,7 @@ def submit(
     job: JobFile,
     *,
     watch: bool = False,
+    dry_run: bool = False,
     consent: str | None = None,
     reach: Reach = OWN_HEAD,
 ) -> dict[str, Any]:
@@ -98,16 +102,21 @@ def submit(
     Args:
         job: A `job.json`.
         watch: Stay until the job has ended.
+        dry_run: Only say which frames would be rendered, because their passes or generator changed or none stands.
         consent: Consent record as root:relative, where the job names none.
         reach: Where the head is.
     """
-    content = read_job(job)
-    if consent is not None:
+    content = read_any_job(job)
+    if consent is not None and not isinstance(content, PassesJob):  # passes show nobody
         content = replace(content, consent=consent)
+    if dry_run and not isinstance(content, Job):
+        raise DataError(f"renders no frames, it is of kind {content.task}", where=job, remedy="leave --dry-run out")
+    if dry_run:
+        content = replace(content, task="plan", id=f"{content.id[:50]}.plan-{secrets.token_hex(3)}")
     with reached_head(reach) as client:
-        report = client.submit(job_to_dict(content))
+        report = client.submit(any_job_to_dict(content))
         say(line_of(report))
-        return watched(client, content.id) if watch else report
+        return watched(client, content.id) if watch or dry_run else report
 
 
 def list_jobs(*, watch: bool = False, reach: Reach = OWN_HEAD) -> dict[str, Any]:
@@ -245,6 +254,18 @@ def gc(
     return told
 
 
+def rerender(job: JobId, *, frames: str | None = None, watch: bool = False, reach: Reach = OWN_HEAD) -> dict[str, Any]:
+    """Render an ended job's frames again though their files stand; equal inputs give equal bytes.
+
+    Args:
+        job: Its id.
+        frames: Such as 1-20,33; all where not given.
+        watch: Stay until it has ended; the exit code tells how.
+        reach: Where the head is.
+    """
+    return _act(job, "rerender", reach, frames=frames, watch=watch)
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "head": head,
     "run": run_here,
@@ -256,9 +277,11 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "resume": resume,
     "retry": retry,
+    "rerender": rerender,
     "priority": priority,
     "gc": gc,
     "doctor": doctor,
+    "open": open_page,
     **USER_COMMANDS,
 }
 

@@ -102,9 +102,13 @@ class FarmClient:
         return self._call("GET", f"/jobs/{_quoted(job_id)}/logs?after={after}")["lines"]
 
     def act(self, job_id: str, action: str, *, frames: str | None = None) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job (`frames` narrows a retry); return its report."""
+        """Pause, resume, cancel, retry or rerender a job (`frames` narrows the last two); return its report."""
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
+
+    def session_code(self) -> str:
+        """Return a code with which one browser can sign in on the head's page, once and within a minute."""
+        return self._call("POST", "/session-codes", body={})["code"]
 
     def prioritise(self, job_id: str, priority: int) -> dict[str, Any]:
         """Put an unfinished job before or behind others (0 to 100); return its report."""

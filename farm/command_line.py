@@ -63,7 +63,18 @@ def line_of(report: dict[str, Any]) -> str:
     done = report["frames"].get("completed", 0)
     left = "" if report["seconds_left"] is None else f", {report['seconds_left']:.0f} s left"
     message = f" - {report['message']}" if report["message"] else ""
-    return f"{report['id']}  {report['state']}  {done}/{report['frame_count']} frames{left}{message}"
+    frames = f"{done}/{report['frame_count']} frames{_plan_text(report)}" if report["frame_count"] else _stage(report)
+    return f"{report['id']}  {report['state']}  {frames}{left}{message}"
+
+
+def _stage(report: dict[str, Any]) -> str:
+    progress = report["progress"]
+    return f"{progress['stage']} {progress['done']}/{progress['total']}" if progress else report["task"]
+
+
+def _plan_text(report: dict[str, Any]) -> str:
+    planned = report["planned"]
+    return f" ({planned['to_render']} to render, {planned['kept']} kept)" if planned and planned["kept"] else ""
 
 
 def watched(client: FarmClient, job: str) -> dict[str, Any]:

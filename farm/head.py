@@ -18,18 +18,23 @@ from types import FrameType
 
 import uvicorn
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import Job
 from farm.api import Site, make_app
+from farm.api_page import PageSite
 from farm.backends import Backend
 from farm.client import LOOPBACK
 from farm.ledger import Ledger
+from farm.ledger_view import LedgerView
 from farm.local import BackendName, opened_backend
+from farm.opening import opening_of
+from farm.pictures import Pictures
 from farm.preflight import check_job
 from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
+from farm.sessions import Sessions
 from farm.tasks import TaskFunction
 from farm.tls import TlsFiles, check_tls
 from farm.tokens import add_user, read_connection_token, read_users, user_of_token, write_connection
@@ -37,6 +42,7 @@ from farm.webhook import Webhook, announcing, note_ended_jobs
 from farm.worker import run_order
 
 _OWN_USER = "owner"
+_TOKENS = "tokens.json"
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def run_head(
     options: HeadOptions,
     *,
     task_function: TaskFunction = run_order,
-    preflight: Callable[[Job, Roots], None] = check_job,
+    preflight: Callable[[AnyJob, Roots], None] = check_job,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a head until it is told to stop by SIGTERM, SIGINT or Ctrl-C.
@@ -97,7 +103,7 @@ def run_head(
         requeue_lost_frames(ledger, options.roots)
         listener = _listen(options)
         url = _url_of(options, listener)
-        token_file = options.state_folder / "tokens.json"
+        token_file = options.state_folder / _TOKENS
         _write_own_connection(options, token_file, url)
         with (
             opened_backend(
@@ -107,7 +113,8 @@ def run_head(
                 address=options.address,
                 gpu_share=options.gpu_share,
             ) as backend,
-            _serving(_site(options, ledger, token_file, backend, preflight), listener, options.tls),
+            LedgerView(ledger.path) as view,
+            _serving(_site(options, ledger, view, backend, preflight), listener, options.tls),
             announcing(ledger, options.webhook),
             _stop_asked() as is_asked,
         ):
@@ -119,12 +126,23 @@ def run_head(
 def _site(
     options: HeadOptions,
     ledger: Ledger,
-    token_file: Path,
+    view: LedgerView,
     backend: Backend,
-    preflight: Callable[[Job, Roots], None],
+    preflight: Callable[[AnyJob, Roots], None],
 ) -> Site:
+    token_file = options.state_folder / _TOKENS
     lane = PreviewLane(backend, options.roots)
-    return Site(ledger, token_file, lambda job: preflight(job, options.roots), lane.paint, options.roots)
+    sessions = Sessions(options.state_folder / "sessions.json")
+    page = PageSite(view, Pictures(view, options.roots), sessions, token_file, backend.facts)
+    return Site(
+        ledger,
+        token_file,
+        preflight=lambda job: preflight(job, options.roots),
+        preview=lane.paint,
+        roots=options.roots,
+        page=page,
+        opening=lambda job: opening_of(job, options.roots),
+    )
 
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
-from dvp_core.data.job import Job
 from dvp_core.pipeline.render_frames import frame_path
 from farm.errors import ConflictError
 from farm.ledger import Ledger
@@ -141,7 +141,7 @@ def _forget(
     )
 
 
-def _made_files(ledger: Ledger, roots: Roots, job: Job) -> dict[Path, str]:
+def _made_files(ledger: Ledger, roots: Roots, job: AnyJob) -> dict[Path, str]:
     """Return what the ledger says that a job has made: hashes by path."""
     try:
         template = roots.resolve(job.output)
@@ -152,7 +152,7 @@ def _made_files(ledger: Ledger, roots: Roots, job: Job) -> dict[Path, str]:
     return frames | {template.parent / row["name"]: row["sha256"] for row in rows}
 
 
-def _is_shared(ledger: Ledger, job: Job, *, gone: frozenset[str] = frozenset(), after: int = 0) -> bool:
+def _is_shared(ledger: Ledger, job: AnyJob, *, gone: frozenset[str] = frozenset(), after: int = 0) -> bool:
     """Say whether another job, neither of those `gone` nor from before number `after`, writes into the same folder."""
     query = "SELECT id, json_extract(content, '$.output') AS output FROM jobs WHERE id <> ? AND sequence > ?"
     others = [row["output"] for row in ledger.rows(query, job.id, after) if row["id"] not in gone]
@@ -182,7 +182,7 @@ def _take_out(ledger: Ledger, job_id: str, values: dict[str, Any]) -> int | None
     return last
 
 
-def _remove(ledger: Ledger, job: Job, path: Path, *, after: int) -> bool:
+def _remove(ledger: Ledger, job: AnyJob, path: Path, *, after: int) -> bool:
     """Remove a file of a forgotten job, unless a job that came meanwhile counts on it."""
     with ledger.batch():  # nobody submits while it is held
         if _is_shared(ledger, job, after=after):

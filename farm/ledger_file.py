@@ -28,6 +28,17 @@ CREATE TABLE IF NOT EXISTS frames (
     message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job_id, frame));
 CREATE INDEX IF NOT EXISTS frames_by_task ON frames (job_id, task, frame);
 CREATE INDEX IF NOT EXISTS frames_by_state ON frames (job_id, state);
+CREATE TABLE IF NOT EXISTS anew (job_id TEXT NOT NULL, frame INTEGER NOT NULL, PRIMARY KEY (job_id, frame));
+CREATE TABLE IF NOT EXISTS looks (
+    job_id TEXT NOT NULL, task TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (job_id, task));
+CREATE TABLE IF NOT EXISTS plans (job_id TEXT PRIMARY KEY, to_render INTEGER NOT NULL, kept INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS blames (
+    job_id TEXT NOT NULL, frame INTEGER NOT NULL, worker TEXT NOT NULL, is_refuted INTEGER NOT NULL,
+    PRIMARY KEY (job_id, frame, worker));
+CREATE TABLE IF NOT EXISTS job_needs (job_id TEXT NOT NULL, needed TEXT NOT NULL, PRIMARY KEY (job_id, needed));
+CREATE TABLE IF NOT EXISTS progress (
+    job_id TEXT PRIMARY KEY, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     job_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (job_id, name));
 CREATE TABLE IF NOT EXISTS attempts (

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.job import Job
 from dvp_core.data.progress import Progress, no_progress
 from farm.backends import Backend
 from farm.backends.on_this_machine import OnThisMachine
 from farm.ledger import Ledger
+from farm.opening import opening_of
 from farm.recovery import requeue_lost_frames
 from farm.reports import job_report
 from farm.roots import Roots
@@ -29,7 +31,7 @@ BackendName = Literal["ray", "this-machine"]
 
 
 def run_job(
-    job: Job,
+    job: AnyJob,
     *,
     roots: Roots,
     state_folder: Path | str,
@@ -59,7 +61,7 @@ def run_job(
     """
     with Ledger(Path(state_folder) / "ledger.sqlite", clock=time.time) as ledger:
         ledger.recover()
-        is_new = ledger.submit(job, owner="local")
+        is_new = ledger.submit(job, owner="local", opening=opening_of(job, roots))
         if not is_new or job.is_paused_at_start:  # whoever runs it here need not resume it too
             _take_up_again(ledger, job)
         requeue_lost_frames(ledger, roots)
@@ -69,26 +71,33 @@ def run_job(
         return job_report(ledger, job.id)
 
 
-def _take_up_again(ledger: Ledger, job: Job) -> None:
+def _take_up_again(ledger: Ledger, job: AnyJob) -> None:
     state = ledger.job_state(job.id)
     if state == "paused":
         ledger.act(job.id, "resume")
     elif state in ENDED_JOBS:
-        ledger.act(job.id, "retry", frames=job.frame_range)
+        ledger.act(job.id, "retry", frames=job.frame_range if isinstance(job, Job) else None)
 
 
-def _run_until(scheduler: Scheduler, is_over: Callable[[], bool], job: Job, progress: Progress) -> None:
-    total = len(job.frame_range)
-    told = -1
+def _run_until(scheduler: Scheduler, is_over: Callable[[], bool], job: AnyJob, progress: Progress) -> None:
+    told: tuple[str, int, int] | None = None
     try:
         while not is_over() or not scheduler.is_idle():
             scheduler.step()
-            done = scheduler.ledger.finished_count(job.id)
-            if done != told:
-                progress("render", done, total)
-                told = done
+            how_far = _how_far(scheduler.ledger, job)
+            if how_far is not None and how_far != told:
+                progress(*how_far)
+                told = how_far
     finally:
         scheduler.stop(message="the run was interrupted")
+
+
+def _how_far(ledger: Ledger, job: AnyJob) -> tuple[str, int, int] | None:
+    """Return the stage of a job and how much of it is done."""
+    if isinstance(job, Job):
+        return "render", ledger.finished_count(job.id), len(job.frame_range)
+    said = ledger.rows("SELECT stage, done, total FROM progress WHERE job_id = ?", job.id)
+    return tuple(said[0]) if said else None
 
 
 @contextmanager

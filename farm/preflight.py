@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dvp_core.data.errand import AnyJob, Errand
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.generator_header import SUFFIX, GeneratorInput, read_generator_input
 from dvp_core.data.job import PATH_FIELDS, Job
+from dvp_core.pipeline.consent import admitted_sha256, work_with_generator
 from dvp_core.pipeline.pass_checks import check_passes
 from dvp_core.pipeline.render_frames import missing_passes
 from farm.roots import Roots
@@ -21,8 +23,10 @@ from farm.roots import Roots
 _PINNED = ("generator", "consent")
 
 
-def check_job(job: Job, roots: Roots) -> None:
+def check_job(job: AnyJob, roots: Roots) -> None:
     """Refuse a job by the first field that cannot work here.
+
+    Inputs of a job that waits for others may be made by these, and are not looked for.
 
     Raises:
         DataError: A path outside its root, an input that is missing or of another kind, a generator or consent record
@@ -34,11 +38,32 @@ def check_job(job: Job, roots: Roots) -> None:
         raise DataError(f"an input cannot be looked at: {error.strerror}", where=error.filename) from error
 
 
-def _check(job: Job, roots: Roots) -> None:
-    paths = {name: _resolved(job, name, roots) for name in PATH_FIELDS if getattr(job, name) is not None}
+def _check(job: AnyJob, roots: Roots) -> None:
+    names = (*job.needed_paths, *job.optional_paths, "output") if isinstance(job, Errand) else PATH_FIELDS
+    paths = {name: _resolved(job, name, roots) for name in names if getattr(job, name) is not None}
+    if isinstance(job, Job) and paths["generator"].suffix != SUFFIX:
+        raise DataError("is not a *.safetensors file; nothing else is loaded", where="job field 'generator'")
+    if job.after:
+        return
+    if isinstance(job, Job):
+        _check_shot(job, paths)
+    else:
+        _check_inputs(job, paths)
+
+
+def _check_inputs(job: Errand, paths: dict[str, Path]) -> None:
+    made = {"output", "passes"}  # a folder of passes is filled where it is not there
+    for name, path in paths.items():
+        if name not in made and "#" not in path.name and not path.exists():
+            raise DataError(f"names nothing ({getattr(job, name)})", where=f"job field '{name}'")
+
+
+def _check_shot(job: Job, paths: dict[str, Path]) -> None:
     generator = _checked_generator(job, paths["generator"])
     if "consent" in paths and not paths["consent"].is_file():
         raise DataError(f"names no file ({job.consent})", where="job field 'consent'")
+    if "consent" in paths:
+        admitted_sha256(paths["consent"], work_with_generator("render", paths["generator"]))
     for name in ("plate", "unedited"):
         if name in paths and "#" not in paths[name].name and not paths[name].exists():
             raise DataError(f"names nothing ({getattr(job, name)})", where=f"job field '{name}'")
@@ -47,8 +72,6 @@ def _check(job: Job, roots: Roots) -> None:
 
 
 def _checked_generator(job: Job, path: Path) -> GeneratorInput:
-    if path.suffix != SUFFIX:
-        raise DataError("is not a *.safetensors file; nothing else is loaded", where="job field 'generator'")
     if not path.is_file():
         raise DataError(f"names no file ({job.generator})", where="job field 'generator'")
     with _as_field("generator"):
@@ -79,7 +102,7 @@ def _check_passes(job: Job, path: Path, generator: GeneratorInput) -> None:
         check_passes(path, job.frame_range, generator)
 
 
-def _resolved(job: Job, name: str, roots: Roots) -> Path:
+def _resolved(job: AnyJob, name: str, roots: Roots) -> Path:
     with _as_field(name):
         return roots.resolve(getattr(job, name))
 

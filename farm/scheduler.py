@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.files import remove_leftovers
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path
 from farm.backends import Backend
+from farm.chunk_size import LARGEST_CHUNK_FRAMES, chunk_frames
 from farm.ledger import Ledger
 from farm.roots import Roots
 from farm.tasks import AttemptEnded, Event, Recorded, WorkerDied, WorkOrder
@@ -97,12 +99,32 @@ class Scheduler:
         self._running.clear()
 
     def _hand_out(self) -> None:
-        for worker in self.backend.idle_workers():
-            order = self.ledger.next_order(worker=worker, roots=self.roots)
-            if order is None:
+        idle = self.backend.idle_workers()
+        for worker in idle:
+            if not self._give(worker) and not self.ledger.is_passed_over(worker):
                 return
-            self._running[worker] = _Running(order, self.clock())
-            self.backend.start(worker, order)
+        if idle and not self._running:  # whoever is left out is better than nobody
+            self._give(idle[0], is_last_resort=True)
+
+    def _give(self, worker: str, *, is_last_resort: bool = False) -> bool:
+        """Give an idle worker its next order; return whether there was one."""
+        order = self.ledger.next_order(
+            worker=worker, roots=self.roots, wanted=self._wanted_frames, is_last_resort=is_last_resort
+        )
+        if order is None:
+            return False
+        self._running[worker] = _Running(order, self.clock())
+        self.backend.start(worker, order)
+        return True
+
+    def _wanted_frames(self, job: AnyJob) -> int:
+        """Return how many frames of a job the next worker shall take."""
+        worker_count = len(self._running) + len(self.backend.idle_workers())
+        cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
+        left = self.ledger.waiting_count(job.id, at_most=cap)
+        measured = self._seconds.get(job.id)
+        seconds = statistics.median(measured) if measured else None
+        return chunk_frames(seconds, frames_left=left, worker_count=worker_count)
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Recorded):
@@ -139,6 +161,8 @@ class Scheduler:
 
     def _sweep(self, order: WorkOrder) -> None:
         """Remove what a dead worker has half-written; its frames are handed to nobody else yet."""
+        if order.task.kind != "render":
+            return
         output = self.roots.resolve(order.job.output)
         remove_leftovers(output.parent, (frame_path(output, frame).name for frame in order.frames))
 

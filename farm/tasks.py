@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dvp_core.data.errand import AnyJob
+from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
 
-TaskKind = Literal["render", "manifest", "contact_sheet", "movie"]
+TaskKind = Literal["plan", "render", "manifest", "contact_sheet", "movie", "passes", "track", "train"]
 FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
 
 
@@ -49,16 +51,29 @@ class FinishedFrame:
 class WorkOrder:
     """All that a worker needs for one attempt at one task; small, and free of pixels.
 
-    `frames` are those of the task that are still to be done; `finished` is filled for tasks that describe the frames.
+    `frames` are those of the task that are still to be done, `anew` those of them that are rendered though their file
+    stands; `finished` is filled for tasks that describe the frames.
     """
 
     attempt: int
     job_id: str
-    job: Job
+    job: AnyJob
     task: Task
     frames: tuple[int, ...]
     roots: Roots
     finished: tuple[FinishedFrame, ...] = ()
+    anew: frozenset[int] = frozenset()
+
+    @property
+    def shot(self) -> Job:
+        """The job as one that renders frames.
+
+        Raises:
+            DataError: It is of another kind.
+        """
+        if not isinstance(self.job, Job):
+            raise DataError(f"renders no frames, it is of kind {self.job.task}", where=f"job {self.job_id}")
+        return self.job
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,16 @@ class FileRecord:
     sha256: str
 
 
-Record = FrameRecord | FileRecord
+@dataclass(frozen=True)
+class ProgressRecord:
+    """How far a task is that is not counted in frames."""
+
+    stage: str
+    done: int
+    total: int
+
+
+Record = FrameRecord | FileRecord | ProgressRecord
 TaskFunction = Callable[[WorkOrder], Iterator[Record]]
 
 

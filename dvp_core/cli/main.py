@@ -41,6 +41,7 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "evaluate": ("evaluate", "evaluate", "Measure a generator on frames it has not seen"),
     "batch": ("batch", "batch", "Run the whole line over a list of clips"),
     "verify": ("verify", "verify", "Say where a picture, sequence or movie comes from"),
+    "explain": ("explain", "explain", "Tell the story of an output: label, ledger, generator, consent"),
     "demo": ("demo", "demo", "Run everything on the built-in actor, or on your clip"),
     "doctor": ("doctor", "doctor", "Check this machine: packages, weights, Blender, GPU"),
     "model import-ict": ("model", "import_ict", "Import ICT-FaceKit as a face model"),
@@ -49,8 +50,10 @@ _OWN: dict[str, tuple[str, str, str]] = {
     "model map": ("model", "map_expressions", "Fit how one face model's expressions are said in another's"),
     "model calibrate": ("model", "calibrate", "Measure where MediaPipe sees its points on a face model"),
     "model built-in": ("model", "built_in", "Write the built-in face as a face model"),
-    "consent new": ("consent", "new", "Record a person's consent for one clip and use"),
+    "consent new": ("consent", "new", "Record a person's consent for clips and uses"),
     "consent show": ("consent", "show", "Show a consent record"),
+    "consent check": ("consent", "check", "Say whether a record allows a piece of work now"),
+    "consent revoke": ("consent", "revoke", "Take a consent back"),
 }
 
 

@@ -1,8 +1,8 @@
 """Passes as multilayer OpenEXR files: ZIP, because it loses nothing and its checksum finds every flipped bit.
 
-Files of the project itself name their channels `color.R`; Blender puts the view layer's name before it and, from 5.0
-on, writes several parts. The reader takes all of these, and finds channels by name only. The OpenEXR library is
-imported when a file is read or written: Blender has none, and writes the same channels by its own means.
+Files of the project itself name their channels `color.R`; where Blender renders them itself it puts the view layer's
+name before it and, from 5.0 on, writes several parts. The reader takes all of these, and finds channels by name only.
+The OpenEXR library is imported when pixels are read: Blender has none, and only writes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import write_atomically
+from dvp_core.data.files import write_bytes_atomically
 from dvp_core.data.passes import PassFrame
 from dvp_core.passes.exr_header import REMEDY, ExrPart, read_exr_header
+from dvp_core.passes.exr_writing import encode_exr
 
 FORMAT_VERSION = "1"
 PASS_CHANNELS: Mapping[str, str] = {
@@ -72,7 +72,7 @@ def write_pass_frame(path: Path | str, pass_frame: PassFrame) -> None:
         for name in PASS_CHANNELS
         for letter, picture in zip(PASS_CHANNELS[name], _planes(name, getattr(pass_frame, name)), strict=True)
     }
-    write_atomically(path, lambda temporary: write_channels(temporary, channels, header_attributes(pass_frame)))
+    write_bytes_atomically(path, encode_exr(channels, header_attributes(pass_frame)))
 
 
 def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
@@ -83,27 +83,6 @@ def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
         stored = picture.astype(np.float32)
     layers = stored.reshape(*stored.shape[:2], -1)
     return [np.ascontiguousarray(layers[:, :, number]) for number in range(layers.shape[2])]
-
-
-def write_channels(path: Path, channels: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
-    """Write planes (H, W), halves or floats, under their names, with texts in the header; not atomically.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written.
-    """
-    import OpenEXR
-
-    header: dict[str, Any] = {
-        "compression": OpenEXR.ZIP_COMPRESSION,
-        "type": OpenEXR.scanlineimage,
-        **attributes,
-    }
-    try:
-        # The library empties what it is given when it closes, hence the copies.
-        with OpenEXR.File(header, dict(channels), num_threads=0) as file:
-            file.write(str(path))
-    except RuntimeError as error:  # how the library tells of a full disk
-        raise OSError(str(error)) from error
 
 
 def read_pass_frame(path: Path | str) -> PassFrame:

@@ -14,7 +14,7 @@ from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_byte
 from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.movie import (
     STAGE,
     Composition,
@@ -25,7 +25,7 @@ from dvp_core.pipeline.movie import (
     unedited_passes,
 )
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.trust import Label, publish_frame, publish_frame_list, publish_layers, read_frame_key
+from dvp_core.trust import Label, Work, publish_frame, publish_frame_list, publish_layers, read_frame_key
 from dvp_core.video import open_clip
 
 COMPOSE_VERSION = 1
@@ -70,6 +70,7 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
     before = None if inputs.unedited is None else unedited_passes(inputs.unedited, face_model=inputs.face_model)
     source = open_clip(inputs.plate)
     check_frames(frames, source)
+    hash_of_consent = admitted_sha256(inputs.consent, Work("compose", clips_sha256=(source.clip.sha256,)))
     shot = _Shot(Squares(inputs.template, frames), PassFolder(inputs.passes), before, source)
     for done, frame in enumerate(frames, start=1):
         _compose(shot, frame, frame_path(output, frame))
@@ -77,7 +78,7 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
     label = Label(
         is_plate_kept=True,
         plate=inputs.plate if inputs.plate.is_file() else None,
-        consent_sha256=consent_sha256(inputs.consent),
+        consent_sha256=hash_of_consent,
     )
     return publish_frame_list(Path(output).parent, [frame_path(output, frame) for frame in frames], label=label)
 

@@ -16,10 +16,10 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder, RenderedPasses
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.render_frames import frame_path
-from dvp_core.trust import Label, PublishedMovie, publish_movie
+from dvp_core.trust import Label, PublishedMovie, Work, publish_movie
 from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image
 
 STAGE = "compose"
@@ -53,7 +53,7 @@ class Composition:
         unedited: The performance as tracked, a `*.take` or the folder of its passes: what the edit leaves alone stays
             the plate's own.
         face_model: The model that take was tracked with, where it carries no face of its own.
-        consent: Consent record to name in the label.
+        consent: Consent record, which must allow it; named in the label.
     """
 
     frames: Path
@@ -97,15 +97,16 @@ def make_movie(
         face_model: The model that take was tracked with, where it carries no face of its own.
         plate: The clip, for its pictures, sound and rate.
         fps: Rate of the movie; the plate's where there is one.
-        consent: Consent record to name in the label.
+        consent: Consent record, which must allow it; named in the label.
         progress: Told after every frame.
     """
     squares = Squares(Path(template), frames)
     source = None if plate is None else open_clip(plate, fps=fps)
+    work = Work("compose", clips_sha256=() if source is None else (source.clip.sha256,))
     label = Label(
         is_plate_kept=source is not None and passes is not None,
         plate=Path(plate) if plate is not None and Path(plate).is_file() else None,
-        consent_sha256=consent_sha256(consent),
+        consent_sha256=admitted_sha256(consent, work),
     )
     if source is None:
         return publish_movie(

@@ -8,6 +8,7 @@ and only small records travel, one for each finished frame; pixels go to the dis
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ from farm.errors import UnavailableError
 from farm.failures import failure_of
 from farm.file_lock import try_lock
 from farm.painters import Painters
+from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts, machine_of_ray
 from farm.tasks import (
     AttemptEnded,
     Event,
@@ -89,6 +91,9 @@ class _Worker:
     def process_id(self) -> int:
         return os.getpid()
 
+    def machine(self) -> str:
+        return platform.node()
+
     def run(self, order: WorkOrder) -> Iterator[Record]:
         records = self._task_function(order)
         while (record := self._next(records)) is not None:
@@ -113,6 +118,7 @@ class _Actor:
 
     handle: Any
     born: Any
+    machine: Any
     order: WorkOrder | None = None
     records: Any = None
     is_ready: bool = False
@@ -163,7 +169,9 @@ class OnRay:
             runtime_env={"env_vars": environment},
         )
         handle: Any = make(_Worker).remote(self.task_function, self.preview_function)
-        self._actors[f"worker-{self._named_count:04d}"] = _Actor(handle, handle.process_id.remote())
+        self._actors[f"worker-{self._named_count:04d}"] = _Actor(
+            handle, handle.process_id.remote(), handle.machine.remote()
+        )
 
     def idle_workers(self) -> tuple[str, ...]:
         """Return the workers that are ready and have no order."""
@@ -233,6 +241,12 @@ class OnRay:
         self._news.append(WorkerDied(worker, actor.order.attempt if actor.order else None, reason))
         self._add_worker()
 
+    def facts(self) -> PoolFacts:
+        """Return the workers and the cluster's machines; a worker that has not said where it runs is not waited for."""
+        actors = list(self._actors.items())  # `poll` changes them in another thread
+        workers = tuple(WorkerFacts(name, _known_text(actor.machine), actor.is_ready) for name, actor in actors)
+        return PoolFacts(workers, _machines(), _dashboard_url())
+
     def withdraw(self, worker: str) -> None:
         """Ask a worker to end its order after the frame in hand."""
         actor = self._actors[worker]
@@ -272,6 +286,32 @@ class OnRay:
         for actor in self._actors.values():
             ray.kill(actor.handle, no_restart=True)
         self._actors.clear()
+
+
+def _known_text(promised: Any) -> str:
+    """Return a text that a worker was asked for, empty where it has not come or never will."""
+    if not ray.is_initialized():  # asked now, Ray would start a cluster of its own
+        return ""
+    try:
+        ready, _ = ray.wait([promised], timeout=0)
+        return ray.get(ready[0], timeout=1) if ready else ""
+    except RayError:
+        return ""
+
+
+def _machines() -> tuple[MachineFacts, ...]:
+    try:
+        return tuple(machine_of_ray(node) for node in ray.nodes())
+    except RayError:  # the cluster is gone, and the head will be
+        return ()
+
+
+def _dashboard_url() -> str | None:
+    """Return the address of Ray's page; a local cluster has none."""
+    from ray._private import worker
+
+    address = worker.get_dashboard_url()
+    return f"http://{address}" if address else None
 
 
 def _preview_error(error: RayTaskError) -> DataError:

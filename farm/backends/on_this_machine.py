@@ -6,11 +6,14 @@ that is what the workers of `on_ray` are for. A preview is painted in the thread
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from farm.failures import failure_of
+from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts
 from farm.tasks import (
     AttemptEnded,
     Event,
@@ -109,6 +112,12 @@ class OnThisMachine:
         """Paint a preview in the calling thread, between two frames of what `poll` runs in another."""
         result = self._order_of_turns.paint(order, self._preview_function)
         return None if result is None else replace(result, worker="local")
+
+    def facts(self) -> PoolFacts:
+        """Return the workers, all of them on this machine."""
+        machine = platform.node()
+        workers = tuple(WorkerFacts(worker, machine, is_ready=True) for worker in list(self._turns))
+        return PoolFacts(workers, (MachineFacts(machine, is_alive=True, cpu_count=os.cpu_count() or 1, gpu_count=0),))
 
     def withdraw(self, worker: str) -> None:
         """End a worker's order before its next frame."""

@@ -24,8 +24,8 @@ def pass_frame(frame, *, seed=0):
     )
 
 
-def make_site(folder):
-    for frame in range(FIRST, LAST + 1):
+def make_site(folder, *, last=LAST):
+    for frame in range(FIRST, last + 1):
         write_pass_frame(pass_path(folder / "passes", frame), pass_frame(frame))
     torch.manual_seed(1)
     config = config_of_preset("fast", resolution_px=SIZE, width=16)

@@ -202,3 +202,13 @@ def test_missing_passes_are_found_without_opening_one(site):
     (site.folders["site"] / "passes" / "passes.0110.exr").write_bytes(b"")
     (site.folders["site"] / "passes" / "passes.0111.exr").unlink()
     assert missing_passes(site.folders["site"] / "passes", FrameRange.span(108, 131)).numbers == (111, 131)
+
+
+def test_frames_rendered_anew_have_the_same_bytes(site, job_on, tmp_path):
+    folder = site.folders["site"]
+    shot = open_shot(folder / "passes", folder / "actor.safetensors", settings=RenderSettings(batch_size=3))
+    template = folder / "x" / "f.####.png"
+    before = list(render_frames(shot, range(101, 106), output=template))
+    again = list(render_frames(shot, range(101, 106), output=template, anew={102, 104}))
+    assert {record.frame for record in again if not record.is_reused} == {102, 104}
+    assert {(r.frame, r.key, r.sha256) for r in again} == {(r.frame, r.key, r.sha256) for r in before}
