@@ -111,6 +111,7 @@ class JobReport(_Answer):
     notes: str
     state: JobState
     message: str = Field(description="Why it is in that state, where there is more to say.")
+    is_held: bool = Field(description="Whether it is paused until a cause has passed, and goes on by itself.")
     task: str = Field(description="Its kind.")
     waits_for: list[JobNeed] = Field(description="What it needs and has not completed.")
     progress: JobProgress | None = Field(description="Of a job without frames.")

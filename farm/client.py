@@ -138,11 +138,12 @@ class FarmClient:
             raise
 
     def watch(self, job_id: str, *, interval_s: float = 1.0) -> Iterator[dict[str, Any]]:
-        """Yield the job's report again and again; the last one is of the ended or paused job."""
+        """Yield the job's report again and again; the last is of one that has ended or was paused by a user."""
         while True:
             report = self.job(job_id)
             yield report
-            if report["state"] in _ENDED or (report["state"] == "paused" and not report["workers"]):
+            is_paused = report["state"] == "paused" and not report["workers"] and not report.get("is_held")
+            if report["state"] in _ENDED or is_paused:
                 return
             time.sleep(interval_s)
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +25,7 @@ from farm.api_page import PageSite
 from farm.backends import Backend
 from farm.client import LOOPBACK
 from farm.ledger import Ledger
+from farm.ledger_copies import LedgerCopier, open_ledger
 from farm.ledger_view import LedgerView
 from farm.local import BackendName, opened_backend
 from farm.opening import opening_of
@@ -32,6 +33,7 @@ from farm.pictures import Pictures
 from farm.preflight import check_job
 from farm.previews import PreviewLane
 from farm.recovery import requeue_lost_frames
+from farm.root_marks import marked_roots
 from farm.roots import Roots
 from farm.scheduler import Scheduler, SchedulerOptions
 from farm.sessions import Sessions
@@ -97,7 +99,8 @@ def run_head(
         DataError: Another head holds the ledger, the ledger is damaged, the port is taken or the address is not safe.
     """
     _check_address(options)
-    with Ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+    with open_ledger(options.state_folder / "ledger.sqlite", clock=time.time) as ledger:
+        options = replace(options, roots=marked_roots(options.roots, state_folder=options.state_folder))
         note_ended_jobs(ledger, is_wanted=options.webhook is not None)
         ledger.recover()
         requeue_lost_frames(ledger, options.roots)
@@ -112,6 +115,7 @@ def run_head(
                 task_function=task_function,
                 address=options.address,
                 gpu_share=options.gpu_share,
+                lease_s=options.scheduling.lease_s,
             ) as backend,
             LedgerView(ledger.path) as view,
             _serving(_site(options, ledger, view, backend, preflight), listener, options.tls),
@@ -147,9 +151,11 @@ def _site(
 
 def _run_scheduler(scheduler: Scheduler, is_asked: threading.Event) -> None:
     """Turn the scheduler until a stop is asked for, then let the frames in hand finish."""
+    copier = LedgerCopier(scheduler.ledger, every_s=scheduler.options.ledger_copy_s)
     try:
         while not is_asked.is_set():
             scheduler.step()
+            copier.step()
         scheduler.withdraw_all()
         patience_end_s = time.monotonic() + scheduler.options.withdraw_patience_s
         while not scheduler.is_idle() and time.monotonic() < patience_end_s:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from dvp_core.data.errand import AnyJob, any_job_from_dict, any_job_to_dict
+from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.pipeline.render_frames import FrameRecord
@@ -25,7 +26,8 @@ from farm import left_out, requeueing
 from farm.compile import Opening
 from farm.errors import ConflictError, UnknownJobError
 from farm.handing_out import NextTask, WantedFrames, finished_for, finished_frames, job_of, next_task, usual_frames
-from farm.ledger_file import connect, lock_exclusively
+from farm.holds import HOLDING, forget_hold, hold
+from farm.ledger_file import SubmittedJob, connect, copy_database, lock_exclusively, remember_job, told_errors
 from farm.planning import plan_again, settle_plan
 from farm.roots import Roots
 from farm.settlement import (
@@ -34,7 +36,7 @@ from farm.settlement import (
     change_task,
     charge,
     end_job,
-    last_line,
+    is_spent,
     open_frames,
     settle_job,
     settle_task,
@@ -60,7 +62,11 @@ class Ledger:
         self._lock = threading.RLock()
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock_file = lock_exclusively(self.path)
-        self._connection = connect(self.path)
+        try:
+            self._connection = connect(self.path)
+        except DataError:
+            os.close(self._lock_file)
+            raise
         with self._transaction() as database:
             database.execute("INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
             self.epoch: int = database.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0]
@@ -85,13 +91,15 @@ class Ledger:
             if self._connection.in_transaction:  # nested calls belong to the outer transaction
                 yield self._connection
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            with told_errors(self.path):
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:  # a full disk may have ended it already
+                        self._connection.execute("ROLLBACK")
+                    raise
 
     @contextmanager
     def batch(self) -> Iterator[sqlite3.Connection]:
@@ -101,8 +109,18 @@ class Ledger:
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Return the rows of a reading query."""
-        with self._lock:
+        with self._lock, told_errors(self.path):
             return self._connection.execute(query, values).fetchall()
+
+    @property
+    def change_count(self) -> int:
+        """How many rows have been changed since the ledger was opened."""
+        return self._connection.total_changes
+
+    def copy_to(self, path: Path) -> None:
+        """Publish a whole copy of the ledger; refused, and the old copy kept, where the ledger is damaged."""
+        with self._lock, told_errors(self.path):
+            copy_database(self._connection, path, where=self.path)
 
     # ---- what users do
 
@@ -129,6 +147,7 @@ class Ledger:
                 return False
             if job.task != "plan":  # it writes nothing
                 self._refuse_same_output(database, job)
+                remember_job(self.path, SubmittedJob(job, owner, self._clock()))
             database.execute(
                 "INSERT INTO jobs (id, priority, state, content, owner, submitted_s) VALUES (?, ?, 'queued', ?, ?, ?)",
                 (job.id, job.priority, content, owner, self._clock()),
@@ -157,6 +176,7 @@ class Ledger:
         with self._transaction() as database:
             now_s = self._clock()
             check_action(action, self.job_state(job_id), job_id)
+            forget_hold(database, job_id)
             if action == "pause":
                 change_job(database, job_id, "paused", now_s=now_s, message="paused by a user")
             elif action == "resume":
@@ -172,7 +192,7 @@ class Ledger:
             return self.job_state(job_id)
 
     def requeue_frames(self, job_id: str, frames: Iterable[int], *, message: str = "") -> None:
-        """Put frames, their tasks and all that was made from them back in the queue, with no failure to their name."""
+        """Put frames and all that was made from them back in the queue; what its tasks have failed is forgotten."""
         with self._transaction() as database:
             requeueing.requeue_frames(database, job_id, frames, message=message)
 
@@ -244,8 +264,23 @@ class Ledger:
         database.execute("DELETE FROM anew WHERE job_id = ? AND frame = ?", (attempt["job_id"], record.frame))
         return True
 
-    def end_attempt(self, attempt: int, *, failure: FailureKind | None, message: str = "") -> bool:
+    def end_attempt(
+        self,
+        attempt: int,
+        *,
+        failure: FailureKind | None,
+        message: str = "",
+        path: str = "",
+        lost_frames: tuple[int, ...] = (),
+    ) -> bool:
         """End an attempt; charge the frame that was running where it failed by its own fault; settle the job.
+
+        Args:
+            attempt: Its number.
+            failure: None where it did all it was asked for.
+            message: Why it failed.
+            path: The input that could not be used, where that was the cause.
+            lost_frames: The finished frames that were gone or changed, where that was the cause.
 
         Returns:
             False where the attempt had ended before.
@@ -262,6 +297,10 @@ class Ledger:
             job = self.job(row["job_id"])
             if self.job_state(job.id) not in ENDED_JOBS:
                 self._blame(database, job, row, failure, message)
+                if failure in HOLDING:
+                    hold(database, job.id, failure, path=path, message=message, now_s=self._clock())
+                if lost_frames and not is_spent(database, job, row["task"]):
+                    requeueing.requeue_frames(database, job.id, lost_frames, message=message, are_failures_kept=True)
             if self._task_state(database, job.id, row["task"]) == "active":
                 settle_task(database, job, row["task"], is_done=failure is None)
                 settle_plan(database, job, row["task"])
@@ -271,14 +310,10 @@ class Ledger:
     def _blame(
         self, database: sqlite3.Connection, job: AnyJob, attempt: sqlite3.Row, failure: FailureKind | None, message: str
     ) -> None:
-        """Say who pays for an attempt's end: nobody, the frame in hand, or the whole job while its disk is full."""
-        if failure == "disk_full" and self.job_state(job.id) in ("queued", "active"):
-            reason = f"paused, the disk is full: {last_line(message)}"
-            change_job(database, job.id, "paused", now_s=self._clock(), message=reason)
-            return
+        """Say who pays for an attempt's end: nobody, or the frame in hand."""
         if failure is None and set(json.loads(attempt["frames"])) & set(open_frames(database, job.id, attempt["task"])):
             failure, message = "error", "the worker ended its order without this frame"
-        if failure in ("error", "died", "deadline"):
+        if failure in ("error", "died", "deadline", "frames_lost"):
             frame = charge(database, job, attempt, message)
             if failure == "error" and frame is not None:
                 left_out.note_failure(database, job.id, frame, attempt["worker"])

@@ -17,6 +17,7 @@ from dvp_core.data.files import sha256_of_file
 from dvp_core.pipeline.render_frames import frame_path
 from farm.errors import ConflictError
 from farm.ledger import Ledger
+from farm.ledger_file import forget_job
 from farm.roots import Roots
 from farm.states import ENDED_JOBS
 
@@ -179,6 +180,7 @@ def _take_out(ledger: Ledger, job_id: str, values: dict[str, Any]) -> int | None
         for table in database.execute(_TABLES_OF_JOBS).fetchall():
             database.execute(f"DELETE FROM {table['name']} WHERE job_id = ?", (job_id,))
         database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+        forget_job(ledger.path, job_id)
     return last
 
 

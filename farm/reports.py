@@ -31,6 +31,7 @@ def job_report(ledger: Ledger, job_id: str) -> dict[str, Any]:
         "notes": content.get("notes", ""),
         "state": row["state"],
         "message": row["message"] or _waiting_text(waits_for),
+        "is_held": bool(ledger.rows("SELECT 1 FROM holds WHERE job_id = ?", job_id)),
         "task": content.get("task", "render"),
         "waits_for": waits_for,
         "progress": _progress(ledger, job_id),

@@ -50,8 +50,15 @@ def frames_anew(database: sqlite3.Connection, job_id: str) -> frozenset[int]:
     return frozenset(row["frame"] for row in database.execute("SELECT frame FROM anew WHERE job_id = ?", (job_id,)))
 
 
-def requeue_frames(database: sqlite3.Connection, job_id: str, frames: Iterable[int], *, message: str = "") -> None:
-    """Put frames, their tasks and all that was made from them back in the queue, with no failure to their name."""
+def requeue_frames(
+    database: sqlite3.Connection,
+    job_id: str,
+    frames: Iterable[int],
+    *,
+    message: str = "",
+    are_failures_kept: bool = False,
+) -> None:
+    """Put frames and all that was made from them back in the queue; what its tasks have failed is forgotten."""
     tasks: set[str] = set()
     for frame in frames:
         change_frame(database, job_id, frame, "queued", failures=0, message=message)
@@ -61,6 +68,7 @@ def requeue_frames(database: sqlite3.Connection, job_id: str, frames: Iterable[i
         made = database.execute("SELECT name FROM tasks WHERE job_id = ? AND kind NOT IN ('plan', 'render')", (job_id,))
         tasks.update(row["name"] for row in made)
     query = "SELECT state FROM tasks WHERE job_id = ? AND name = ?"
+    columns = {} if are_failures_kept else {"failures": 0}
     for name in tasks:
         if database.execute(query, (job_id, name)).fetchone()["state"] != "queued":
-            change_task(database, job_id, name, "queued", failures=0)
+            change_task(database, job_id, name, "queued", **columns)

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Self
 
 from dvp_core.data.errors import DataError
+from farm.errors import ShareGoneError
 
+MARK_NAME = ".farm-root"
+_LONGEST_MARK_BYTES = 200
 _ROOT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _LONGEST_PATH = 1024
 _LONGEST_NAME_BYTES = 255
@@ -22,9 +25,15 @@ _LONGEST_NAME_BYTES = 255
 
 @dataclass(frozen=True)
 class Roots:
-    """The folders this machine knows by name."""
+    """The folders this machine knows by name.
+
+    Attributes:
+        folders: By name.
+        marks: What `.farm-root` must hold in those that have one, see `root_marks`.
+    """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, entries: list[str]) -> Self:
@@ -57,6 +66,22 @@ class Roots:
             raise DataError("the path leaves its root through a symbolic link", where=text)
         return path
 
+    def check_share(self, text: str) -> None:
+        """Raise `ShareGoneError` where the root of `root:relative` is not the share that it was."""
+        self._check_mark(split_root(text)[0])
+
+    def check_shares(self) -> None:
+        """Raise `ShareGoneError` where any root is not the share that it was."""
+        for name in self.marks:
+            self._check_mark(name)
+
+    def _check_mark(self, name: str) -> None:
+        expected = self.marks.get(name)
+        if expected is not None and mark_of(self.folders[name]) != expected:
+            raise ShareGoneError(
+                f"the share is gone: {MARK_NAME} is not what it was", where=self.folders[name], remedy="Mount it again"
+            )
+
     def name(self, path: Path | str) -> str:
         """Return `root:relative` of a local path, under the deepest root that holds it."""
         resolved = Path(os.path.abspath(path))
@@ -74,6 +99,15 @@ class Roots:
                 remedy=f"use a folder under one of: {', '.join(str(f) for f in self.folders.values()) or 'none'}",
             )
         return best[1]
+
+
+def mark_of(folder: Path) -> str:
+    """Return what marks a root as the share it is; empty where there is no mark, or no share that answers."""
+    try:
+        with open(folder / MARK_NAME, "rb") as stream:
+            return stream.read(_LONGEST_MARK_BYTES).decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def split_root(text: str) -> tuple[str, str]:

@@ -98,15 +98,19 @@ def charge(database: sqlite3.Connection, job: AnyJob, attempt: sqlite3.Row, mess
     return frame
 
 
+def is_spent(database: sqlite3.Connection, job: AnyJob, task: str) -> bool:
+    """Say whether a task itself has failed too often to be tried again."""
+    query = "SELECT failures FROM tasks WHERE job_id = ? AND name = ?"
+    return database.execute(query, (job.id, task)).fetchone()["failures"] > job.max_retries_per_frame
+
+
 def settle_task(database: sqlite3.Connection, job: AnyJob, name: str, *, is_done: bool) -> None:
     """Say what has become of an active task: queued again, completed or failed."""
-    query = "SELECT failures FROM tasks WHERE job_id = ? AND name = ?"
-    failures = database.execute(query, (job.id, name)).fetchone()["failures"]
     rows = database.execute(_FRAMES_OF_TASK, (job.id, name))
     states = {row["state"] for row in rows}
     if not states:
-        is_spent = failures > job.max_retries_per_frame
-        change_task(database, job.id, name, "completed" if is_done else "failed" if is_spent else "queued")
+        otherwise: TaskState = "failed" if is_spent(database, job, name) else "queued"
+        change_task(database, job.id, name, "completed" if is_done else otherwise)
     elif states & {"queued", "soft-failed"}:
         change_task(database, job.id, name, "queued")
     else:
@@ -140,6 +144,7 @@ def _end_job_with_nothing_to_run(database: sqlite3.Connection, job_id: str, fail
 def end_job(database: sqlite3.Connection, job_id: str, state: JobState, *, now_s: float, message: str = "") -> None:
     """End a job; what it had not done counts as cancelled."""
     change_job(database, job_id, state, now_s=now_s, message=message)
+    database.execute("DELETE FROM holds WHERE job_id = ?", (job_id,))
     if state == "completed":
         return
     for table in ("tasks", "frames"):

@@ -15,10 +15,12 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
+from farm.lease import lease_for_ever
 from farm.roots import Roots
 
 TaskKind = Literal["plan", "render", "manifest", "contact_sheet", "movie", "passes", "track", "train"]
-FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
+FailureKind = Literal["error", "died", "deadline", "withdrawn", "disk_full", "share_gone", "bad_input", "frames_lost"]
+"""For a full disk, a share that is gone and an input that cannot be used, the job waits and nobody is charged."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class WorkOrder:
     roots: Roots
     finished: tuple[FinishedFrame, ...] = ()
     anew: frozenset[int] = frozenset()
+    check_lease: Callable[[], None] = lease_for_ever
 
     @property
     def shot(self) -> Job:
@@ -74,6 +77,33 @@ class WorkOrder:
         if not isinstance(self.job, Job):
             raise DataError(f"renders no frames, it is of kind {self.job.task}", where=f"job {self.job_id}")
         return self.job
+
+    def check_may_publish(self) -> None:
+        """Refuse to write a file whose time or place is gone; called before each is published, and before it is told.
+
+        Raises:
+            LeaseEndedError: The head has not been heard of for so long that it may have given the order to another.
+            ShareGoneError: The output's root is not the share that it was.
+        """
+        self.check_lease()
+        self.roots.check_share(self.job.output)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt has failed, as the process found that ran it.
+
+    Attributes:
+        kind: Decides who pays for it.
+        message: For people.
+        path: The input that cannot be used, where that was the cause.
+        frames: The finished frames that are gone or changed, where that was the cause.
+    """
+
+    kind: FailureKind
+    message: str = ""
+    path: str = ""
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,8 +196,7 @@ class AttemptEnded:
 
     worker: str
     attempt: int
-    failure: FailureKind | None = None
-    message: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,17 @@ _KEPT_PREVIEW_FRAMES = 24
 
 
 def run_order(order: WorkOrder) -> Iterator[Record]:
-    """Run one order: render its frames in their order, look which stand already, or make the one file it asks for."""
+    """Run one order: render its frames in their order, look which stand already, or make the one file it asks for.
+
+    What was published just as its share went away is not told: it may lie where nobody will find it.
+    """
+    order.check_may_publish()
+    for record in _records(order):
+        order.check_may_publish()
+        yield record
+
+
+def _records(order: WorkOrder) -> Iterator[Record]:
     if isinstance(order.job, Errand):
         yield from run_errand(order.job, order.roots)
         return
@@ -65,7 +75,16 @@ def _plan(order: WorkOrder) -> Iterator[Record]:
 def _render(order: WorkOrder) -> Iterator[Record]:
     check_inputs(order)
     shot = _opened_shot(order)
-    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.shot.output), anew=order.anew)
+    _check_passes_are_there(order, shot)
+    output = order.roots.resolve(order.shot.output)
+    may_publish = order.check_may_publish
+    yield from render_frames(shot, order.frames, output=output, anew=order.anew, before_publish=may_publish)
+
+
+def _check_passes_are_there(order: WorkOrder, shot: Shot) -> None:
+    for frame in order.frames:
+        if frame not in shot.passes.frames:
+            shot.passes.read(frame)  # which says what is missing, and where
 
 
 def check_inputs(order: WorkOrder) -> None:

@@ -8,7 +8,7 @@ elsewhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,12 @@ def missing_passes(passes: Path | str, frames: FrameRange) -> FrameRange:
 
 
 def render_frames(
-    shot: Shot, frames: Sequence[int], *, output: Path | str, anew: Set[int] = frozenset()
+    shot: Shot,
+    frames: Sequence[int],
+    *,
+    output: Path | str,
+    anew: Set[int] = frozenset(),
+    before_publish: Callable[[], None] = lambda: None,
 ) -> Iterator[FrameRecord]:
     """Yield a record for each frame once its file stands; a frame whose file carries its key is not rendered again.
 
@@ -94,6 +99,7 @@ def render_frames(
         frames: Plate frame numbers, in the order in which they shall be done.
         output: Template of the files, with one run of `#`.
         anew: Frames to be rendered though their files stand.
+        before_publish: Called before each file is written; raises where it may not be.
 
     Raises:
         DataError: A frame is not among the passes, or a file cannot be read or written.
@@ -109,16 +115,19 @@ def render_frames(
     yield from reused
     done = {record.frame for record in reused}
     for run in _ascending_runs([frame for frame in frames if frame not in done]):
-        yield from _render_run(shot, run, output)
+        yield from _render_run(shot, run, output, before_publish)
 
 
-def _render_run(shot: Shot, run: FrameRange, output: Path | str) -> Iterator[FrameRecord]:
+def _render_run(
+    shot: Shot, run: FrameRange, output: Path | str, before_publish: Callable[[], None]
+) -> Iterator[FrameRecord]:
     from dvp_core.generator import synthesise_batches
 
     started_s = time.monotonic()
     for batch in synthesise_batches(shot.generator, shot.passes, run):
         share_s = (time.monotonic() - started_s) / len(batch)
         for frame, image in batch:
+            before_publish()
             yield _publish(shot, frame, image, frame_path(output, frame), share_s)
         started_s = time.monotonic()
 

@@ -43,6 +43,12 @@ class ListedFrame:
     seconds: float
 
 
+def shot_file_names(output: Path | str) -> tuple[str, ...]:
+    """Return the names of the files that may stand beside the frames of an output template."""
+    movie = f"{Path(output).parent.name}.mp4"
+    return ("job.json", "manifest.json", "frames.label.json", "contact.png", movie)
+
+
 def publish_job_files(
     job: Job, frames: Sequence[ListedFrame], *, output: Path, consent: Path | None = None
 ) -> tuple[Path, ...]:

@@ -8,7 +8,6 @@ and only small records travel, one for each finished frame; pixels go to the dis
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 import shutil
 import subprocess
@@ -24,26 +23,27 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.backends.worker_process import WorkerProcess
 from farm.cluster_token import require_private_token
 from farm.errors import UnavailableError
-from farm.failures import failure_of
+from farm.failures import text_of
 from farm.file_lock import try_lock
+from farm.lease import LEASE_S
 from farm.painters import Painters
 from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts, machine_of_ray
 from farm.tasks import (
     AttemptEnded,
     Event,
+    Failure,
     PreviewFunction,
     PreviewOrder,
     PreviewResult,
-    Record,
     Recorded,
     TaskFunction,
     WorkerDied,
     WorkerReady,
     WorkOrder,
 )
-from farm.turns import Turns
 from farm.worker import paint_preview
 
 WORKER_ENVIRONMENT: Mapping[str, str] = {
@@ -62,6 +62,8 @@ _LONGEST_TEMPORARY_PATH = 40
 _FOLDER_PREFIX = "dvp-ray-"
 _LOCK_NAME = "driver.lock"
 _WAITING_PREVIEWS = 8
+_RENEWALS_PER_LEASE = 6
+_VITAL_PROCESSES = ("gcs_server", "raylet")
 _PREVIEW_DEADLINE_S = 120.0
 """A worker's first preview loads torch and the generator, after the batch in hand."""
 
@@ -77,39 +79,6 @@ class WorkerNeeds:
 
     cpu_count: float = 1.0
     gpu_share: float = 0.0
-
-
-class _Worker:
-    """The process that runs orders; it keeps nothing between them but what the task function caches."""
-
-    def __init__(self, task_function: TaskFunction, preview_function: PreviewFunction) -> None:
-        self._task_function = task_function
-        self._preview_function = preview_function
-        self._turns = Turns()
-        self._withdrawn: set[int] = set()
-
-    def process_id(self) -> int:
-        return os.getpid()
-
-    def machine(self) -> str:
-        return platform.node()
-
-    def run(self, order: WorkOrder) -> Iterator[Record]:
-        records = self._task_function(order)
-        while (record := self._next(records)) is not None:
-            yield record
-            if order.attempt in self._withdrawn:
-                return
-
-    def _next(self, records: Iterator[Record]) -> Record | None:
-        with self._turns.frame():
-            return next(records, None)
-
-    def preview(self, order: PreviewOrder) -> PreviewResult | None:
-        return self._turns.paint(order, self._preview_function)
-
-    def withdraw(self, attempt: int) -> None:
-        self._withdrawn.add(attempt)
 
 
 @dataclass
@@ -138,6 +107,8 @@ class OnRay:
     needs: WorkerNeeds = field(default_factory=WorkerNeeds)
     environment: Mapping[str, str] = field(default_factory=lambda: WORKER_ENVIRONMENT)
     preview_function: PreviewFunction = paint_preview
+    lease_s: float = LEASE_S
+    _renewed_s: float = 0.0
     _actors: dict[str, _Actor] = field(default_factory=dict)
     _news: list[Event] = field(default_factory=list)
     _named_count: int = 0
@@ -168,7 +139,7 @@ class OnRay:
             concurrency_groups={"control": 1, "preview": _WAITING_PREVIEWS},
             runtime_env={"env_vars": environment},
         )
-        handle: Any = make(_Worker).remote(self.task_function, self.preview_function)
+        handle: Any = make(WorkerProcess).remote(self.task_function, self.preview_function, self.lease_s)
         self._actors[f"worker-{self._named_count:04d}"] = _Actor(
             handle, handle.process_id.remote(), handle.machine.remote()
         )
@@ -187,6 +158,8 @@ class OnRay:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
         while self._unwell:
             self.kill(self._unwell.pop(), reason="it did not end a preview")
+        self._renew_leases()
+        _require_own_processes()
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -200,6 +173,15 @@ class OnRay:
             time.sleep(timeout_s)
         news, self._news = self._news, []
         return news
+
+    def _renew_leases(self) -> None:
+        """Let the workers hear of this process, several times in the length of a lease."""
+        if time.monotonic() - self._renewed_s < self.lease_s / _RENEWALS_PER_LEASE:
+            return
+        self._renewed_s = time.monotonic()
+        for actor in self._actors.values():
+            if actor.order is not None:
+                actor.handle.renew_lease.options(concurrency_group="control").remote()
 
     def _awaited(self, actor: _Actor) -> Any:
         return actor.records if actor.is_ready else actor.born
@@ -221,13 +203,14 @@ class OnRay:
         attempt = actor.order.attempt
         try:
             record: Any = ray.get(next(actor.records))
-            self._news.append(Recorded(worker, attempt, record))
-            return
+            if not isinstance(record, Failure):
+                self._news.append(Recorded(worker, attempt, record))
+                return
+            ended = AttemptEnded(worker, attempt, record)
         except StopIteration:
-            ended = AttemptEnded(worker, attempt, "withdrawn" if actor.is_withdrawn else None)
+            ended = AttemptEnded(worker, attempt, Failure("withdrawn") if actor.is_withdrawn else None)
         except RayTaskError as error:
-            kind, message = failure_of(error.cause if isinstance(error.cause, Exception) else error)
-            ended = AttemptEnded(worker, attempt, kind, message)
+            ended = AttemptEnded(worker, attempt, Failure("error", text_of(error)))
         actor.order = actor.records = None
         self._news.append(ended)
 
@@ -318,8 +301,8 @@ def _preview_error(error: RayTaskError) -> DataError:
     """Return what a preview's task has raised: refusals as they are, anything else as the farm's own trouble."""
     if isinstance(error.cause, DataError):
         return error.cause
-    _, text = failure_of(error)
-    return UnavailableError(f"the worker could not paint it ({text.splitlines()[-1]})", where="preview")
+    reason = text_of(error).splitlines()[-1]
+    return UnavailableError(f"the worker could not paint it ({reason})", where="preview")
 
 
 @contextmanager
@@ -406,12 +389,20 @@ def _reread_authentication() -> None:
     AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _started_processes() -> list[subprocess.Popen[bytes]]:
-    """Return the processes of the local cluster: Ray ends them at shutdown, but waits for only some of them."""
+def _started_processes(name: str | None = None) -> list[subprocess.Popen[bytes]]:
+    """Return the processes of the local cluster, all or those of a name; Ray waits for only some at shutdown."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
+    by_name = {} if node is None else node.all_processes
+    return [info.process for kind, infos in by_name.items() for info in infos if name in (None, kind)]
+
+
+def _require_own_processes() -> None:
+    """Raise `DataError` where Ray has died under this process, which would wait a minute and then not end by itself."""
+    for name in _VITAL_PROCESSES:
+        if any(process.poll() is not None for process in _started_processes(name)):
+            raise DataError(f"Ray has ended under the farm ({name})", remedy="Start it again; it goes on where it was")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts
 from farm.tasks import (
     AttemptEnded,
     Event,
+    Failure,
     PreviewFunction,
     PreviewOrder,
     PreviewResult,
@@ -96,7 +97,7 @@ class OnThisMachine:
         attempt = turn.order.attempt
         if turn.is_withdrawn:
             self._turns[worker] = None
-            return AttemptEnded(worker, attempt, "withdrawn")
+            return AttemptEnded(worker, attempt, Failure("withdrawn"))
         try:
             with self._order_of_turns.frame():
                 return Recorded(worker, attempt, next(turn.records))
@@ -105,8 +106,7 @@ class OnThisMachine:
             return AttemptEnded(worker, attempt)
         except Exception as error:  # noqa: BLE001 - whatever a task raises ends its attempt, never the farm
             self._turns[worker] = None
-            kind, message = failure_of(error)
-            return AttemptEnded(worker, attempt, kind, message)
+            return AttemptEnded(worker, attempt, failure_of(turn.order, error))
 
     def preview(self, order: PreviewOrder) -> PreviewResult | None:
         """Paint a preview in the calling thread, between two frames of what `poll` runs in another."""

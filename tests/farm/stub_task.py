@@ -20,6 +20,7 @@ from farm.tasks import FileRecord
 
 def run_order(order):
     output = order.roots.resolve(order.job.output)
+    order.check_may_publish()
     plan = json.loads((output.parent / "plan.json").read_text()) if (output.parent / "plan.json").exists() else {}
     if order.task.kind == "plan":
         for frame in order.frames:
@@ -72,6 +73,7 @@ def _publish(order, frame, path, plan):
     is_there = _stands(order, path, frame, plan)
     if not is_there:
         time.sleep(plan.get("seconds_per_frame", 0.0))
+        order.check_may_publish()
         write_bytes_atomically(path, content)
         _append(path.parent / "executions.txt", f"{frame}\n")
     return FrameRecord(frame, key, sha256_of_file(path), plan.get("seconds_per_frame", 0.001), is_there)

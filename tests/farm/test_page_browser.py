@@ -262,6 +262,20 @@ def test_address_leads_to_a_frame_and_back(tab, head):
     tab.get_by_text("No job is like that.").wait_for()
 
 
+def test_priority_is_set(tab, head):
+    job_id = submit(head, "prior", is_paused_at_start=True)
+    signed_in(tab, head, f"#/jobs/{job_id}")
+    field = tab.get_by_label("Priority")
+    field.fill("700")
+    tab.keyboard.press("Enter")  # the browser itself refuses it
+    assert head.client.job(job_id)["priority"] == 50
+    field.fill("70")
+    tab.get_by_role("button", name="Set").click()
+    tab.get_by_text("Priority 70.").wait_for()
+    assert head.client.job(job_id)["priority"] == 70
+    tab.get_by_role("button", name="Set").wait_for(state="hidden")
+
+
 def test_workers_tell_what_they_do(tab, head):
     job_id = submit(head, "busy", name="Busy shot", frames="1-300", plan={"seconds_per_frame": 0.05})
     signed_in(tab, head, "#/workers")

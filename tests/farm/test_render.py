@@ -44,8 +44,8 @@ class WorkerKiller:
         for entry in Path("/proc").iterdir():
             name = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
             token = os.environ["RAY_AUTH_TOKEN_PATH"]  # names this process's own cluster
-            if name.startswith(b"ray::_Worker") and token in (entry / "environ").read_text():
-                self.victims.append("ray::_Worker")
+            if name.startswith(b"ray::WorkerProcess") and token in (entry / "environ").read_text():
+                self.victims.append("ray::WorkerProcess")
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
 
@@ -66,7 +66,7 @@ def test_one_set_of_bytes_for_every_cut_and_backend(site, job_on, tmp_path):
         killer = WorkerKiller()
         report = run(job, site, tmp_path, backend=backend, workers=workers, progress=killer)
         assert report["state"] == "completed", report
-        assert killer.victims == (["ray::_Worker"] if backend == "ray" else [])
+        assert killer.victims == (["ray::WorkerProcess"] if backend == "ray" else [])
         assert hashes(site, name) == hashes(site, "bare")
         assert len(hashes(site, name)) == 30
     manifest = json.loads((site.folders["site"] / "c" / "manifest.json").read_text())
