@@ -20,6 +20,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from farm.client import FarmClient, default_state_folder
 from farm.command_line import OWN_HEAD, Reach, line_of, reached_head, say, watched
+from farm.doctor_command import doctor
 from farm.open_command import open_page
 from farm.run_command import roots_of, run_here
 from farm.tls import TlsFiles
@@ -279,6 +280,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rerender": rerender,
     "priority": priority,
     "gc": gc,
+    "doctor": doctor,
     "open": open_page,
     **USER_COMMANDS,
 }

@@ -218,7 +218,7 @@ def connect(
         FarmError: No address or no token is known.
     """
     path = Path(connection) if connection else default_state_folder() / "connection.json"
-    stored = _read_connection(path)
+    stored = read_connection(path)
     address = url or os.environ.get("DVP_FARM_URL") or stored.get("url")
     token = os.environ.get("DVP_FARM_TOKEN") or stored.get("token")
     if not address or not token:
@@ -237,7 +237,8 @@ def default_state_folder() -> Path:
     return Path(base) / "dvp-farm"
 
 
-def _read_connection(path: Path) -> dict[str, str]:
+def read_connection(path: Path) -> dict[str, Any]:
+    """Return what a connection file holds, nothing where there is none."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):

@@ -45,13 +45,17 @@ def reached_head(reach: Reach) -> Iterator[FarmClient]:
         yield connect(url=reach.url, connection=reach.connection, ca=reach.ca)
     except FarmError as error:
         kind = UnreachableError if error.status is None else DataError
-        raise kind(str(error)) from error
+        raise kind(_plain(str(error))) from error
 
 
 def say(text: str) -> None:
-    """Tell the user a line at once."""
-    sys.stdout.write(text + "\n")
+    """Tell the user a line at once; what could steer a terminal is shown as `?`, for names and reasons are others'."""
+    sys.stdout.write(_plain(text) + "\n")
     sys.stdout.flush()
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 
 
 def line_of(report: dict[str, Any]) -> str:

@@ -249,4 +249,4 @@ def _write_own_connection(options: HeadOptions, token_file: Path, url: str) -> N
     if token is None or user_of_token(read_users(token_file), token) is None:
         token = add_user(token_file, name=_OWN_USER, role="operate")
     authority = None if options.tls is None else options.tls.authority
-    write_connection(connection, url=url, token=token, authority=authority)
+    write_connection(connection, url=url, token=token, roots=options.roots.folders, authority=authority)

@@ -14,7 +14,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +126,14 @@ def sha256_of_token(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def write_connection(path: Path, *, url: str, token: str, authority: Path | None = None) -> None:
-    """Write the private file with which the head's own user reaches it without typing a token."""
-    content = {"url": url, "token": token} | ({} if authority is None else {"ca": str(authority.resolve())})
+def write_connection(
+    path: Path, *, url: str, token: str, roots: Mapping[str, Path], authority: Path | None = None
+) -> None:
+    """Write the private file with which the head's own user reaches it without typing a token or a root."""
+    content: dict[str, object] = {"url": url, "token": token}
+    content["roots"] = {name: str(folder) for name, folder in roots.items()}
+    if authority is not None:
+        content["ca"] = str(authority.resolve())
     write_private(path, canonical_json(content))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dvp_core.cli.main import run
 from dvp_core.data.errors import DataError
+from farm.command_line import say
 from farm.tokens import add_user, read_users, user_of_token
 
 
@@ -81,3 +82,8 @@ def test_group_names_its_commands(capsys):
         run(["farm", "user"])
     assert left.value.code == 2
     assert "dvp farm user remove" in capsys.readouterr().out
+
+
+def test_what_others_write_cannot_steer_the_terminal(capsys):
+    say("shot  failed - \x1b[2J\x9b31m\r\u202eend\tof\nline")
+    assert capsys.readouterr().out == "shot  failed - ?[2J?31m??end\tof\nline\n"
