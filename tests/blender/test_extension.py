@@ -112,12 +112,14 @@ def test_registers_twice_and_ends_cleanly_after_rendering(take_file, tmp_path):
         "bpy.ops.wm.read_homefile(use_empty=True)\n"
         f"bpy.ops.dvp.import_take(filepath={str(path)!r})\n"
         f"bpy.ops.dvp.export_passes(output={str(tmp_path / 'p')!r}, frames='1001')\n"
+        "bpy.context.scene.render.engine = 'DVP_PASSES'\n"
+        "assert bpy.ops.render.render() == {'FINISHED'}\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=180, check=False)
     assert done.returncode == 0
 
 
 def test_plain_python_imports_the_package_without_blender():
     script = "import sys; sys.modules['bpy'] = None; import blender_addon, blender_addon.cli, blender_addon.headless"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=180, check=False)
     assert done.returncode == 0

@@ -76,6 +76,7 @@ class Window:
             _xdotool("keydown", held)
         _xdotool("click", "--repeat", str(times), "--delay", "60", "1")
         if held:
+            self.redrawn()  # Blender asks which keys are down when it comes to the click
             _xdotool("keyup", held)
         time.sleep(_SETTLE_S)
 
