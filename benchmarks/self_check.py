@@ -74,7 +74,8 @@ def edit_of(take: Take, frames: FrameRange, random: np.random.Generator) -> Take
         return tuple(middle + size * random.uniform(0.4, 1, 6) * np.where(np.arange(6) % 2, 1, -1))
 
     wink = random.choice(["Left", "Right"])
-    at = random.uniform(first + 8, last - 8)
+    margin = min(8, len(frames) // 3)
+    at = random.uniform(first + margin, last - margin)
     curves = (
         Curve("expression.jawOpen", knots, wave(0.12, 0.16)),
         Curve("head.yaw_deg", knots, wave(3.0)),

@@ -22,10 +22,11 @@ from dvp_core.evaluate.check_page import AskedAndGot, Exhibit, check_page
 from dvp_core.evaluate.faults import Fault
 from dvp_core.evaluate.retracking import follow_made, follow_plate, retracked_frames
 from dvp_core.evaluate.self_check import LEAST_FRAMES, SelfCheck
-from dvp_core.pipeline.clips import open_clip_of
+from dvp_core.pipeline.clips import cut_to_take
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.movie import Squares, rendered_frames
 from dvp_core.pipeline.track import given_points
+from dvp_core.video import open_clip
 
 STAGE = "check"
 PAGE_NAME, NUMBERS_NAME = "check.html", "check.json"
@@ -85,7 +86,8 @@ def check_render(
     """
     tracked, edited = (load_take(path, face_model=face_model) for path in (unedited, take))
     numbers = rendered_frames(frames)
-    source = open_clip_of(tracked, clip)
+    whole = open_clip(clip, fps=tracked.clip.fps)
+    source = cut_to_take(tracked, whole, clip)
     rendered = _Rendered(tracked, edited, Squares(Path(frames) / "frame.####.png", numbers), source)
     outside = [frame for frame in numbers if frame not in tracked.frames]
     if outside:
@@ -97,10 +99,11 @@ def check_render(
     for run in runs:
         if len(run) >= LEAST_FRAMES:
             _look(rendered, run, findings, progress, len(numbers))
-    if landmarks is not None:
-        points = given_points(source, landmarks)
-        assert points is not None
-        findings.channels += _tracked_again(rendered, points, numbers)
+    points = given_points(whole, landmarks)
+    if points is not None:
+        start = tracked.clip.start_frame - whole.clip.start_frame
+        own = points.part(start, start + tracked.frame_count)
+        findings.channels += _tracked_again(rendered, own, numbers)
     return _written(rendered, numbers, findings, Path(output))
 
 

@@ -37,6 +37,7 @@ def folder(tmp_path_factory, actor_take, base):
 
 def rendered(folder, name, base, kind=None, left_out=()):
     """Write a render with a fault, or without."""
+    (folder / name).mkdir()
     made, where = benchmark.render(base, kind, np.random.default_rng(7))
     for index, (frame, picture) in enumerate(zip(base.frames, made, strict=True)):
         if index not in left_out:
@@ -81,6 +82,7 @@ def test_what_does_not_belong_together_is_refused(folder, base, tmp_path):
     rendered(folder, "few", base, left_out=range(1, COUNT, 2))
     with pytest.raises(DataError, match="consecutive frames"):
         check_render(folder / "few", **paths, output=tmp_path)
+    (folder / "small").mkdir()
     for frame in base.frames:
         write_png(folder / "small" / f"frame.{frame:04d}.png", np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(DataError, match="64 x 64 pixels"):
