@@ -74,6 +74,7 @@ def result_of(row: Row, scene: Scene) -> dict[str, Any]:
         finding = Finding(None, False, f"the measure broke: {type(error).__name__}: {error}")
     told = {True: "holds", False: "does not hold", None: "not measured"}[finding.holds]
     sys.stderr.write(f"{row.id} {told} ({time.monotonic() - started_s:.1f} s) {finding.reason or ''}\n")
+    sys.stderr.write(f"   {json.dumps(finding.measured)}\n")  # a long run that is stopped has told what it knew
     result = {"id": row.id, "demanded": row.demanded, "measured": finding.measured, "holds": finding.holds}
     return result if finding.reason is None else {**result, "reason": finding.reason}
 
