@@ -12,15 +12,14 @@ from farm_shot import ready_shot
 from recording_layout import RecordingLayout, draw
 
 from blender_addon import registration
-from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log, submit_job
+from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import result_of
-from blender_addon.passes.exporting import TRACKED_TAKE
 from blender_addon.ui import panels, submit_panel
 from blender_addon.ui.rig_panel import RigPanel
 from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import sha256_of_file
+from dvp_core.data.take import TRACKED_TAKE
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
 
@@ -84,36 +83,6 @@ def test_a_job_names_the_tracked_take_where_it_was_exported(scene):
     tracked.write_bytes(b"")
     assert make_job(bpy.context).unedited == f"shots:passes/{TRACKED_TAKE}"
     tracked.unlink()
-
-
-def test_the_button_s_frames_are_the_script_s(scene, head, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "farm"))
-    from render_site import make_site, pass_frame
-
-    from dvp_core.passes import pass_path, write_pass_frame
-    from dvp_core.pipeline.render_frames import open_shot, render_frames
-    from dvp_core.pipeline.render_settings import settled_settings
-    from farm.backends.on_this_machine import OnThisMachine
-    from farm.scheduler import Scheduler
-    from farm.worker import run_order
-
-    make_site(tmp_path / "real", last=101)
-    generator, passes = tmp_path / "real" / "actor.safetensors", tmp_path / "real" / "passes"
-    for frame in range(1001, 1007):
-        write_pass_frame(pass_path(passes, frame), pass_frame(frame))
-    scene.dvp.passes_folder, scene.dvp.generator, scene.dvp.priority = str(passes), str(generator), 100
-    job = make_job(bpy.context)
-    submit_job(farm_client(bpy.context), job)
-    scheduler = Scheduler(head.ledger, OnThisMachine(run_order), Roots({"shots": tmp_path}))
-    while head.ledger.finished_count(job.id) < 6:
-        scheduler.step(timeout_s=0)
-    head.ledger.act(job.id, "cancel")
-    scheduler.stop(message="enough")
-    template = tmp_path / "bare" / "frame.####.png"
-    shot = open_shot(passes, generator, settings=settled_settings(template.parent, generator))
-    made = Path(scene.dvp.output).parent
-    for record in render_frames(shot, range(1001, 1007), output=template):
-        assert sha256_of_file(made / f"frame.{record.frame:04d}.png") == record.sha256
 
 
 def test_panel_options_reach_the_job(scene, head):
