@@ -34,7 +34,7 @@ SELECT name, kind, position FROM tasks WHERE job_id = :job AND state = 'queued' 
 AND (:anything OR NOT EXISTS (
     SELECT 1 FROM attempts WHERE attempts.job_id = tasks.job_id AND attempts.task = tasks.name
     AND attempts.worker = :worker AND attempts.state IN ('failed', 'lost')))
-ORDER BY failures, position, name LIMIT 1
+ORDER BY failures, position, tasks.rowid LIMIT 1
 """
 _FINISHED = "SELECT frame, key, sha256, worker, seconds FROM frames WHERE job_id = :job AND state = 'completed'"
 _NEEDED_RENDERS = """

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,9 +44,18 @@ from farm.settlement import (
 )
 from farm.states import ENDED_JOBS, JobAction, JobState, check_action
 from farm.taking_in import insert_needs, insert_tasks
-from farm.tasks import FailureKind, FileRecord, FinishedFrame, ProgressRecord, Record, WorkOrder
+from farm.tasks import FailureKind, FileRecord, FinishedFrame, Record, WorkOrder
 
 _LOG_LIMIT_LETTERS = 64 * 1024
+
+
+@dataclass(frozen=True)
+class _KnownAttempt:
+    """What does not change of a running attempt."""
+
+    job_id: str
+    worker: str
+    frames: frozenset[int]
 
 
 class Ledger:
@@ -60,6 +70,7 @@ class Ledger:
         self.path = Path(path)
         self._clock = clock
         self._lock = threading.RLock()
+        self._known: dict[int, _KnownAttempt] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock_file = lock_exclusively(self.path)
         try:
@@ -237,32 +248,38 @@ class Ledger:
     def record(self, attempt: int, record: Record) -> bool:
         """Note a finished frame or file; return False, and change nothing, where the attempt has ended before."""
         with self._transaction() as database:
+            running = self._known_attempt(database, attempt)
+            if running is None:
+                return False
+            if isinstance(record, FrameRecord):
+                return self._record_frame(database, attempt, running, record)
+            if isinstance(record, FileRecord):
+                values: tuple[object, ...] = (running.job_id, record.name, record.sha256)
+                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", values)
+            else:
+                values = (running.job_id, record.stage, record.done, record.total)
+                database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?)", values)
+            return True
+
+    def _record_frame(
+        self, database: sqlite3.Connection, attempt: int, running: _KnownAttempt, record: FrameRecord
+    ) -> bool:
+        if record.frame not in running.frames:
+            self.log(running.job_id, f"frame {record.frame} was not asked for and is ignored", attempt=attempt)
+            return False
+        values = {"key": record.key, "sha256": record.sha256, "worker": running.worker, "seconds": record.seconds}
+        change_frame(database, running.job_id, record.frame, "completed", message="", **values)
+        return True
+
+    def _known_attempt(self, database: sqlite3.Connection, attempt: int) -> _KnownAttempt | None:
+        """Return a running attempt, from memory after its first record: every frame of every worker asks for it."""
+        if attempt not in self._known:
             row = self._running(database, attempt)
             if row is None:
-                return False
-            if isinstance(record, FileRecord):
-                database.execute(
-                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
-                    (row["job_id"], record.name, record.sha256),
-                )
-                return True
-            if isinstance(record, ProgressRecord):
-                values = (row["job_id"], record.stage, record.done, record.total)
-                database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?)", values)
-                return True
-            return self._record_frame(database, row, record)
-
-    def _record_frame(self, database: sqlite3.Connection, attempt: sqlite3.Row, record: FrameRecord) -> bool:
-        if record.frame not in json.loads(attempt["frames"]):
-            self.log(attempt["job_id"], f"frame {record.frame} was not asked for and is ignored", attempt=attempt["id"])
-            return False
-        values = {"key": record.key, "sha256": record.sha256, "worker": attempt["worker"], "seconds": record.seconds}
-        change_frame(database, attempt["job_id"], record.frame, "completed", message="", **values)
-        if not record.is_reused:
-            for worker in left_out.note_success(database, attempt["job_id"], record.frame, attempt["worker"]):
-                self.log(attempt["job_id"], f"{worker} is left out: it failed frames that others then rendered")
-        database.execute("DELETE FROM anew WHERE job_id = ? AND frame = ?", (attempt["job_id"], record.frame))
-        return True
+                return None
+            frames = frozenset(json.loads(row["frames"]))
+            self._known[attempt] = _KnownAttempt(row["job_id"], row["worker"], frames)
+        return self._known[attempt]
 
     def end_attempt(
         self,
@@ -286,6 +303,7 @@ class Ledger:
             False where the attempt had ended before.
         """
         with self._transaction() as database:
+            self._known.pop(attempt, None)
             row = self._running(database, attempt)
             if row is None:
                 return False
@@ -304,6 +322,9 @@ class Ledger:
             if self._task_state(database, job.id, row["task"]) == "active":
                 settle_task(database, job, row["task"], is_done=failure is None)
                 settle_plan(database, job, row["task"])
+            requeueing.forget_done(database, job.id)
+            for worker in left_out.note_successes(database, job.id):
+                self.log(job.id, f"{worker} is left out: it failed frames that others then rendered")
             settle_job(database, job, now_s=self._clock())
             return True
 

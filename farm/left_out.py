@@ -14,6 +14,11 @@ _LEFT_OUT = f"""
 SELECT worker FROM blames WHERE job_id = ? AND is_refuted
 GROUP BY worker HAVING COUNT(*) >= {_MOST_FRAMES} ORDER BY worker
 """
+_REFUTE = """
+UPDATE blames SET is_refuted = 1 WHERE job_id = ? AND NOT is_refuted AND EXISTS (
+    SELECT 1 FROM frames WHERE frames.job_id = blames.job_id AND frames.frame = blames.frame
+    AND frames.state = 'completed' AND frames.worker <> blames.worker AND frames.seconds > 0)
+"""
 # Until somebody else has tried its frames, whoever fails quickly would fail all the others too.
 _PASSED_OVER = f"""
 SELECT blames.job_id, blames.worker FROM blames JOIN jobs ON jobs.id = blames.job_id
@@ -30,17 +35,12 @@ def note_failure(database: sqlite3.Connection, job_id: str, frame: int, worker: 
     database.execute("INSERT OR IGNORE INTO blames VALUES (?, ?, ?, 0)", (job_id, frame, worker))
 
 
-def note_success(database: sqlite3.Connection, job_id: str, frame: int, worker: str) -> tuple[str, ...]:
-    """Note that a worker rendered a frame; return those that are left out from now on, who had failed it before."""
-    query = "SELECT worker FROM blames WHERE job_id = ? AND frame = ? AND worker <> ? AND NOT is_refuted"
-    refuted = [row["worker"] for row in database.execute(query, (job_id, frame, worker))]
-    before = workers_left_out(database, job_id) if refuted else ()
-    for other in refuted:
-        database.execute(
-            "UPDATE blames SET is_refuted = 1 WHERE job_id = ? AND frame = ? AND worker = ?", (job_id, frame, other)
-        )
-    after = workers_left_out(database, job_id) if refuted else ()
-    return tuple(name for name in after if name not in before)
+def note_successes(database: sqlite3.Connection, job_id: str) -> tuple[str, ...]:
+    """Note which failed frames others have rendered by now; return the workers that are left out from now on."""
+    before = workers_left_out(database, job_id)
+    if database.execute(_REFUTE, (job_id,)).rowcount == 0:
+        return ()
+    return tuple(name for name in workers_left_out(database, job_id) if name not in before)
 
 
 def workers_left_out(database: sqlite3.Connection, job_id: str) -> tuple[str, ...]:

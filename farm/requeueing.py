@@ -50,6 +50,14 @@ def frames_anew(database: sqlite3.Connection, job_id: str) -> frozenset[int]:
     return frozenset(row["frame"] for row in database.execute("SELECT frame FROM anew WHERE job_id = ?", (job_id,)))
 
 
+def forget_done(database: sqlite3.Connection, job_id: str) -> None:
+    """Forget that frames were to be rendered anew once they are."""
+    query = (
+        "SELECT 1 FROM frames WHERE frames.job_id = anew.job_id AND frames.frame = anew.frame AND state = 'completed'"
+    )
+    database.execute(f"DELETE FROM anew WHERE job_id = ? AND EXISTS ({query})", (job_id,))
+
+
 def requeue_frames(
     database: sqlite3.Connection,
     job_id: str,

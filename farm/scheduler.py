@@ -10,13 +10,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dvp_core.data.errand import AnyJob
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.backends import Backend
 from farm.chunk_size import LARGEST_CHUNK_FRAMES, chunk_frames
+from farm.handing_out import WantedFrames
 from farm.holds import HoldWatch
 from farm.lease import LEASE_S
 from farm.ledger import Ledger
@@ -114,32 +115,44 @@ class Scheduler:
         self._running.clear()
 
     def _hand_out(self) -> None:
+        """Give idle workers their next orders, written down in one transaction before any of them starts."""
         idle = self.backend.idle_workers()
+        if not idle:
+            return
+        with self.ledger.batch():
+            orders = list(self._orders_for(idle))
+        for worker, order in orders:
+            self._running[worker] = _Running(order, self.clock())
+            self.backend.start(worker, order)
+
+    def _orders_for(self, idle: Sequence[str]) -> Iterator[tuple[str, WorkOrder]]:
+        wanted = self._sizes(worker_count=len(self._running) + len(idle))
+        is_anybody_busy = bool(self._running)
         for worker in idle:
-            if not self._give(worker) and not self.ledger.is_passed_over(worker):
+            order = self.ledger.next_order(worker=worker, roots=self.roots, wanted=wanted)
+            if order is not None:
+                is_anybody_busy = True
+                yield worker, order
+            elif not self.ledger.is_passed_over(worker):
                 return
-        if idle and not self._running:  # whoever is left out is better than nobody
-            self._give(idle[0], is_last_resort=True)
+        if not is_anybody_busy:  # whoever is left out is better than nobody
+            order = self.ledger.next_order(worker=idle[0], roots=self.roots, wanted=wanted, is_last_resort=True)
+            yield from [] if order is None else [(idle[0], order)]
 
-    def _give(self, worker: str, *, is_last_resort: bool = False) -> bool:
-        """Give an idle worker its next order; return whether there was one."""
-        order = self.ledger.next_order(
-            worker=worker, roots=self.roots, wanted=self._wanted_frames, is_last_resort=is_last_resort
-        )
-        if order is None:
-            return False
-        self._running[worker] = _Running(order, self.clock())
-        self.backend.start(worker, order)
-        return True
+    def _sizes(self, *, worker_count: int) -> WantedFrames:
+        """Return what says how many frames of a job the next worker shall take; each job is counted once."""
+        sizes: dict[str, int] = {}
 
-    def _wanted_frames(self, job: AnyJob) -> int:
-        """Return how many frames of a job the next worker shall take."""
-        worker_count = len(self._running) + len(self.backend.idle_workers())
-        cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
-        left = self.ledger.waiting_count(job.id, at_most=cap)
-        measured = self._seconds.get(job.id)
-        seconds = statistics.median(measured) if measured else None
-        return chunk_frames(seconds, frames_left=left, worker_count=worker_count)
+        def wanted(job: AnyJob) -> int:
+            if job.id not in sizes:
+                measured = self._seconds.get(job.id)
+                seconds = statistics.median(measured) if measured else None
+                cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
+                left = self.ledger.waiting_count(job.id, at_most=cap)
+                sizes[job.id] = chunk_frames(seconds, frames_left=left, worker_count=worker_count)
+            return sizes[job.id]
+
+        return wanted
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Recorded):

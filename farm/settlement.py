@@ -55,13 +55,15 @@ def _change(
     state: str,
     **columns: object,
 ) -> None:
-    row = database.execute(f"SELECT state FROM {table} WHERE {condition}", target).fetchone()
-    if row is None or (row["state"] != state and state not in allowed[row["state"]]):
-        found = "missing" if row is None else row["state"]
-        raise DataError(f"it is {found} and cannot become {state}", where=f"{table[:-1]} {' '.join(map(str, target))}")
+    before = [state, *(other for other in allowed if state in allowed[other])]
     assignments = ", ".join(f"{name} = ?" for name in ("state", *columns))
-    statement = f"UPDATE {table} SET {assignments} WHERE {condition}"
-    database.execute(statement, (state, *columns.values(), *target))
+    states = ", ".join("?" * len(before))
+    statement = f"UPDATE {table} SET {assignments} WHERE {condition} AND state IN ({states})"
+    if database.execute(statement, (state, *columns.values(), *target, *before)).rowcount:
+        return
+    row = database.execute(f"SELECT state FROM {table} WHERE {condition}", target).fetchone()
+    found = "missing" if row is None else row["state"]
+    raise DataError(f"it is {found} and cannot become {state}", where=f"{table[:-1]} {' '.join(map(str, target))}")
 
 
 def open_frames(database: sqlite3.Connection, job_id: str, task: str) -> tuple[int, ...]:

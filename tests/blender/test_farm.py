@@ -15,11 +15,11 @@ from blender_addon import registration
 from blender_addon.farm_jobs import LogEntry, farm_client, make_job, show_log
 from blender_addon.job_watcher import JobWatcher, follow_unfinished_jobs, stop_watching, watch
 from blender_addon.landing import result_of
-from blender_addon.passes.exporting import TRACKED_TAKE
 from blender_addon.ui import panels, submit_panel
 from blender_addon.ui.rig_panel import RigPanel
 from blender_addon.ui.submit_panel import DVP_OT_submit_dialog
 from dvp_core.data.errors import DataError
+from dvp_core.data.take import TRACKED_TAKE
 from dvp_core.pipeline.render_frames import FrameRecord
 from farm.roots import Roots
 
