@@ -16,7 +16,7 @@ from dvp_core.data.speech import LIP_SHAPES, LipShape, Speech
 from dvp_core.edit.dubbing_lips import LipRule, lip_rule
 
 EASE_S = 0.1
-"""Over which a contact builds up before its sound and dissolves after it: lips take 70 to 120 ms to close."""
+"""Over which a contact builds up before its sound and dissolves after it."""
 _STIFFNESS = 1e4
 """Weight of the contact against the change's size: leaves 1e-4 face heights of an opening of 10 %."""
 _TOLERANCE = 1e-9

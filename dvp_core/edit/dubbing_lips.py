@@ -14,8 +14,8 @@ import numpy as np
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
 from dvp_core.data.speech import LipShape
-from dvp_core.edit.channels import canonical_name, is_named
 from dvp_core.face.evaluation import landmarks_68
+from dvp_core.face.expression_names import canonical_name, is_named
 
 UPPER_LIP, LOWER_LIP = (61, 62, 63), (67, 66, 65)
 """Inner points of the lips that lie over each other, from right to left (see `landmark_map`)."""

@@ -19,11 +19,11 @@ BLOCKS = 16
 BLACK_SHARE = 0.15
 """Of the plate's brightness, below which a picture counts as black: an exposure nearly three stops down."""
 CAST_LEVELS = 14.0
-"""Median over blocks of the channel that is off most. Good generators stay below 6."""
+"""Median over blocks of the channel that is off most."""
 JUMP_LEVELS = 1.5
 """Of the whole picture's brightness from its neighbours' mean: 0.6 % of the range, the least seen to flicker."""
 LOCAL_JUMP_LEVELS = 7.0
-"""Of one block. Speech moves the blocks of the mouth by up to 5."""
+"""Of one block; several must jump together, for a mouth that speaks moves the mean of its own."""
 _LOCAL_BLOCKS = 6
 _JUMPS, _JUMP_WINDOW = 3, 8
 STILL_SHARE = 0.2
