@@ -4,7 +4,7 @@
 DEVICE ?= cpu
 export DEVICE
 
-.PHONY: demo test test-blender window-tour lint install clean
+.PHONY: demo test test-blender window-tour chaos lint install clean
 
 demo: install
 	.venv/bin/dvp demo
@@ -21,6 +21,10 @@ test-blender: install
 # with Debian 12's Blender 3.4.
 window-tour: install
 	.venv/bin/python -m tools.window_tour --pictures docs/pictures
+
+# Pulls the plugs of a real farm at random and proves its frames afterwards; as root it also cuts networks and fills disks.
+chaos: install
+	OMP_NUM_THREADS=1 .venv/bin/python -m tools.chaos
 
 lint: install
 	.venv/bin/ruff check .

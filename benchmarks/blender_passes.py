@@ -2,9 +2,9 @@
 
     python benchmarks/blender_passes.py [--face MODEL.face.npz] [--frames 40] [--rounds 3] [--resolutions 256,512]
 
-A take that moves in every expression is imported with its controls. Exported means: frame set, scene evaluated, passes
-drawn by the render engine, OpenEXR written and renamed. `drawn` is the same frames straight from the take and written
-by `dvp_core`; both take turns in one process. Every file is read back and compared: `largest_difference` is over all
+A take that moves in every expression is imported with its controls. Exported means: frame set, scene evaluated and
+read; drawn, written and synchronised to the disk by threads. `drawn` is the same frames straight from the take, one
+after the other; both take turns in one process. Every file is read back and compared: `largest_difference` is over all
 channels. Without a model it takes the built-in face. Prints one JSON object last, after a warm-up round.
 """
 

@@ -20,11 +20,12 @@ import bpy
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict
+from dvp_core.data.take import TRACKED_TAKE
 from farm.client import FarmClient, FarmError, connect
 
 from . import compat
 from .actors import ACTOR, named_for, output_of, passes_folder_of, rig_of_context
-from .passes.exporting import TRACKED_TAKE, frames_to_export
+from .passes.exporting import frames_to_export
 from .preferences import FarmSettings, farm_settings
 from .rig.reading import rigs_of_scene
 
@@ -127,7 +128,7 @@ def make_job(context: bpy.types.Context) -> Job:
         frames=str(frames),
         **paths,
         priority=settings.priority,
-        chunk_size=options.chunk_size,
+        chunk_size=options.chunk_size or None,
         is_paused_at_start=options.is_paused_at_start,
         notes=options.notes.strip(),
     )

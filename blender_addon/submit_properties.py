@@ -31,7 +31,11 @@ class SubmitSettings(bpy.types.PropertyGroup):
     bl_idname = "DVP_SubmitSettings"
 
     chunk_size: IntProperty(
-        name="Chunk", description="Frames that a worker takes at once", min=1, max=10_000, default=16
+        name="Chunk",
+        description="Frames that a worker takes at once; 0 leaves it to the farm, which goes by the time a frame takes",
+        min=0,
+        max=10_000,
+        default=0,
     )
     is_paused_at_start: BoolProperty(
         name="Start Paused", description="The farm keeps the job back until it is resumed", default=False

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -20,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ANSWER_LIMIT_BYTES = 64 << 20
+_GC_TIMEOUT_S = 3600.0
 _ENDED = {"completed", "failed", "cancelled"}
 
 
@@ -66,12 +68,14 @@ class FarmClient:
         token: The user's token.
         timeout_s: For each call.
         allow_plain_http: Send the token unencrypted to another machine.
+        ca: File with the certificates (PEM) that the head's must lead to; those that the system knows where None.
     """
 
     url: str
     token: str
     timeout_s: float = 10.0
     allow_plain_http: bool = False
+    ca: str | None = None
 
     def version(self) -> dict[str, Any]:
         """Return the head's version."""
@@ -98,9 +102,24 @@ class FarmClient:
         return self._call("GET", f"/jobs/{_quoted(job_id)}/logs?after={after}")["lines"]
 
     def act(self, job_id: str, action: str, *, frames: str | None = None) -> dict[str, Any]:
-        """Pause, resume, cancel or retry a job (`frames` narrows a retry); return its report."""
+        """Pause, resume, cancel, retry or rerender a job (`frames` narrows the last two); return its report."""
         body = {} if frames is None else {"frames": frames}
         return self._call("POST", f"/jobs/{_quoted(job_id)}/{_quoted(action)}", body=body)
+
+    def session_code(self) -> str:
+        """Return a code with which one browser can sign in on the head's page, once and within a minute."""
+        return self._call("POST", "/session-codes", body={})["code"]
+
+    def prioritise(self, job_id: str, priority: int) -> dict[str, Any]:
+        """Put an unfinished job before or behind others (0 to 100); return its report."""
+        return self._call("POST", f"/jobs/{_quoted(job_id)}/priority", body={"priority": priority})
+
+    def forget_jobs(
+        self, *, older_than_days: float, with_files: bool = False, is_dry_run: bool = True
+    ) -> dict[str, Any]:
+        """Forget jobs that ended long ago, or say which would be; see `POST /gc`. It may take minutes."""
+        body = {"older_than_days": older_than_days, "with_files": with_files, "is_dry_run": is_dry_run}
+        return self._call("POST", "/gc", body=body, timeout_s=_GC_TIMEOUT_S)
 
     def preview(self, content: bytes, *, timeout_s: float = 120.0) -> PaintedPreview:
         """Return the generator's frame of a window of passes (`dvp_core.data.preview.request_to_bytes`); it blocks.
@@ -119,18 +138,19 @@ class FarmClient:
             raise
 
     def watch(self, job_id: str, *, interval_s: float = 1.0) -> Iterator[dict[str, Any]]:
-        """Yield the job's report again and again; the last one is of the ended or paused job."""
+        """Yield the job's report again and again; the last is of one that has ended or was paused by a user."""
         while True:
             report = self.job(job_id)
             yield report
-            if report["state"] in _ENDED or (report["state"] == "paused" and not report["workers"]):
+            is_paused = report["state"] == "paused" and not report["workers"] and not report.get("is_held")
+            if report["state"] in _ENDED or is_paused:
                 return
             time.sleep(interval_s)
 
-    def _call(self, method: str, path: str, *, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, *, body: Any = None, timeout_s: float | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         request = self._request(method, path, content, kind="application/json")
-        with self._answer(request, timeout_s=self.timeout_s) as answer:
+        with self._answer(request, timeout_s=timeout_s or self.timeout_s) as answer:
             return json.loads(answer.read(_ANSWER_LIMIT_BYTES))
 
     def _request(self, method: str, path: str, content: bytes | None, *, kind: str) -> urllib.request.Request:
@@ -145,7 +165,7 @@ class FarmClient:
     def _answer(self, request: urllib.request.Request, *, timeout_s: float) -> Iterator[Any]:
         """Give the head's answer for the length of the block, whose own trouble in reading it counts too."""
         try:
-            with self._opener().open(request, timeout=timeout_s) as answer:
+            with opener_of(self.url, ca=self.ca).open(request, timeout=timeout_s) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:
@@ -160,20 +180,39 @@ class FarmClient:
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise FarmError(f"{self.url!r} is not the address of a farm head; write http://host:port")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not self.allow_plain_http:
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not self.allow_plain_http:
             raise FarmError(f"{self.url} would carry the token unencrypted; use https or an ssh tunnel")
 
-    def _opener(self) -> urllib.request.OpenerDirector:
-        if urllib.parse.urlsplit(self.url).hostname in _LOOPBACK:
-            return urllib.request.build_opener(_NoRedirection, urllib.request.ProxyHandler({}))
-        return urllib.request.build_opener(_NoRedirection)
+
+def opener_of(url: str, *, ca: str | None = None) -> urllib.request.OpenerDirector:
+    """Return what opens an address, following no redirection, and on this machine past every proxy.
+
+    Args:
+        url: The address.
+        ca: File with the only certificates (PEM) that are trusted.
+
+    Raises:
+        FarmError: That file is missing or holds none.
+    """
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirection()]
+    if ca is not None:
+        try:
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
+        except OSError as error:
+            raise FarmError(f"{ca} holds no certificates to check the head with ({error})") from error
+    if urllib.parse.urlsplit(url).hostname in LOOPBACK:
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
 
 
-def connect(*, url: str | None = None, connection: Path | str | None = None) -> FarmClient:
+def connect(
+    *, url: str | None = None, connection: Path | str | None = None, ca: Path | str | None = None
+) -> FarmClient:
     """Return a client for the head that is meant.
 
     The address is `url`, else `DVP_FARM_URL`, else that of the connection file; the token is `DVP_FARM_TOKEN`, else
-    that of the connection file, which `dvp farm head` writes for its own user.
+    that of the connection file, which `dvp farm head` writes for its own user. What the head's certificate is checked
+    with is `ca`, else `DVP_FARM_CA`, else what the connection file names, else what the system trusts.
 
     Raises:
         FarmError: No address or no token is known.
@@ -188,7 +227,8 @@ def connect(*, url: str | None = None, connection: Path | str | None = None) -> 
             f"the {missing} of the farm head is not known: start `dvp farm head` on this machine, "
             f"or set DVP_FARM_URL and DVP_FARM_TOKEN (looked in {path})"
         )
-    return FarmClient(address, token)
+    authority = ca or os.environ.get("DVP_FARM_CA") or stored.get("ca")
+    return FarmClient(address, token, ca=None if authority is None else str(authority))
 
 
 def default_state_folder() -> Path:

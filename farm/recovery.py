@@ -7,8 +7,8 @@ runs again, and is taken over without being rendered.
 from __future__ import annotations
 
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import sha256_of_file
 from dvp_core.pipeline.render_frames import frame_path
+from farm.failures import stands
 from farm.ledger import Ledger
 from farm.roots import Roots
 
@@ -26,17 +26,10 @@ def requeue_lost_frames(ledger: Ledger, roots: Roots) -> int:
         lost = [
             finished.frame
             for finished in ledger.finished_frames(job.id)
-            if not _stands(frame_path(template, finished.frame), finished.sha256)
+            if not stands(frame_path(template, finished.frame), finished.sha256)
         ]
         if lost:
             ledger.requeue_frames(job.id, lost, message="its file was gone or had changed")
             ledger.log(job.id, f"{len(lost)} finished frames were gone or had changed and are queued again")
             lost_count += len(lost)
     return lost_count
-
-
-def _stands(path: object, sha256: str) -> bool:
-    try:
-        return sha256_of_file(str(path)) == sha256
-    except OSError:
-        return False

@@ -14,16 +14,26 @@ from pathlib import Path
 from typing import Self
 
 from dvp_core.data.errors import DataError
+from farm.errors import ShareGoneError
 
+MARK_NAME = ".farm-root"
+_LONGEST_MARK_BYTES = 200
 _ROOT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _LONGEST_PATH = 1024
+_LONGEST_NAME_BYTES = 255
 
 
 @dataclass(frozen=True)
 class Roots:
-    """The folders this machine knows by name."""
+    """The folders this machine knows by name.
+
+    Attributes:
+        folders: By name.
+        marks: What `.farm-root` must hold in those that have one, see `root_marks`.
+    """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, entries: list[str]) -> Self:
@@ -48,10 +58,29 @@ class Roots:
             known = ", ".join(sorted(self.folders)) or "none"
             raise DataError(f"the root {name!r} is not known here (known: {known})", where=text)
         root = self.folders[name].resolve()
-        path = (root / relative).resolve()
+        try:
+            path = (root / relative).resolve()
+        except (OSError, RuntimeError) as error:  # a loop of symbolic links, say
+            raise DataError(f"the path cannot be followed ({error})", where=text) from error
         if path != root and root not in path.parents:
             raise DataError("the path leaves its root through a symbolic link", where=text)
         return path
+
+    def check_share(self, text: str) -> None:
+        """Raise `ShareGoneError` where the root of `root:relative` is not the share that it was."""
+        self._check_mark(split_root(text)[0])
+
+    def check_shares(self) -> None:
+        """Raise `ShareGoneError` where any root is not the share that it was."""
+        for name in self.marks:
+            self._check_mark(name)
+
+    def _check_mark(self, name: str) -> None:
+        expected = self.marks.get(name)
+        if expected is not None and mark_of(self.folders[name]) != expected:
+            raise ShareGoneError(
+                f"the share is gone: {MARK_NAME} is not what it was", where=self.folders[name], remedy="Mount it again"
+            )
 
     def name(self, path: Path | str) -> str:
         """Return `root:relative` of a local path, under the deepest root that holds it."""
@@ -72,6 +101,15 @@ class Roots:
         return best[1]
 
 
+def mark_of(folder: Path) -> str:
+    """Return what marks a root as the share it is; empty where there is no mark, or no share that answers."""
+    try:
+        with open(folder / MARK_NAME, "rb") as stream:
+            return stream.read(_LONGEST_MARK_BYTES).decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def split_root(text: str) -> tuple[str, str]:
     """Return the root's name and the relative part of `root:relative`, refusing every spelling that could escape."""
     name, colon, relative = text.partition(":")
@@ -85,7 +123,8 @@ def split_root(text: str) -> tuple[str, str]:
 
 def _problem_of(relative: str) -> str | None:
     """Return what makes a relative path unsafe, or None."""
-    if not relative or len(relative) > _LONGEST_PATH:
+    sizes = [len(part.encode(errors="surrogatepass")) for part in relative.split("/")]
+    if not relative or len(relative) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME_BYTES:
         return "is empty or too long"
     if any(ord(letter) < 32 for letter in relative) or "\\" in relative or ":" in relative:
         return "holds a control letter, a backslash or a colon"

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from dvp_core.data.errand import read_any_job
 from dvp_core.data.errors import DataError
-from dvp_core.data.job import read_job
 from dvp_core.data.progress import Progress
 from dvp_core.pipeline.children import PROGRESS_AS_JSON, PROGRESS_VARIABLE, progress_line
 from farm.local import run_job
@@ -38,7 +38,7 @@ def run_here(
         state: Folder of the ledger; a second run goes on from it.
     """
     roots = roots_of(root)
-    content = read_job(job)
+    content = read_any_job(job)
     check_job(content, roots)
     report = run_job(
         content,

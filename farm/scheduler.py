@@ -13,11 +13,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dvp_core.data.files import remove_leftovers
-from dvp_core.pipeline.render_frames import FrameRecord, frame_path
+from dvp_core.data.errand import AnyJob
+from dvp_core.pipeline.render_frames import FrameRecord
 from farm.backends import Backend
+from farm.chunk_size import LARGEST_CHUNK_FRAMES, chunk_frames
+from farm.holds import HoldWatch
+from farm.lease import LEASE_S
 from farm.ledger import Ledger
 from farm.roots import Roots
+from farm.sweeps import Sweeper
 from farm.tasks import AttemptEnded, Event, Recorded, WorkerDied, WorkOrder
 
 
@@ -31,6 +35,9 @@ class SchedulerOptions:
         warm_up_deadline_s: For a worker's first frame of a job, which loads the generator.
         file_deadline_s: For a task without frames: manifest, contact sheet, movie.
         withdraw_patience_s: How long a cancelled frame may go on before its worker is ended.
+        lease_s: How long a worker goes on without hearing of the head.
+        hold_check_s: How often it is looked whether a full disk or whatever else holds a job has passed.
+        ledger_copy_s: How often the head copies the ledger.
     """
 
     shortest_deadline_s: float = 30.0
@@ -38,6 +45,9 @@ class SchedulerOptions:
     warm_up_deadline_s: float = 300.0
     file_deadline_s: float = 3600.0
     withdraw_patience_s: float = 5.0
+    lease_s: float = LEASE_S
+    hold_check_s: float = 2.0
+    ledger_copy_s: float = 300.0
 
 
 @dataclass
@@ -65,6 +75,11 @@ class Scheduler:
     _overdue: set[str] = field(default_factory=set)
     is_draining: bool = False
 
+    def __post_init__(self) -> None:
+        self._sweeper = Sweeper(self.roots, self.options.lease_s, clock=self.clock)
+        self._sweeper.after_another_head(self.ledger)
+        self._holds = HoldWatch(self.ledger, self.roots, self.options.hold_check_s, clock=self.clock)
+
     def step(self, *, timeout_s: float = 0.2) -> None:
         """Take in the news, end what is overdue or unwanted, and give every idle worker its next order."""
         news = self.backend.poll(timeout_s=timeout_s)
@@ -74,6 +89,8 @@ class Scheduler:
                     self._apply(event)
         self._withdraw_unwanted()
         self._end_overdue()
+        self._sweeper.step(running.order for running in self._running.values())
+        self._holds.step()
         if not self.is_draining:
             self._hand_out()
 
@@ -97,21 +114,54 @@ class Scheduler:
         self._running.clear()
 
     def _hand_out(self) -> None:
-        for worker in self.backend.idle_workers():
-            order = self.ledger.next_order(worker=worker, roots=self.roots)
-            if order is None:
+        idle = self.backend.idle_workers()
+        for worker in idle:
+            if not self._give(worker) and not self.ledger.is_passed_over(worker):
                 return
-            self._running[worker] = _Running(order, self.clock())
-            self.backend.start(worker, order)
+        if idle and not self._running:  # whoever is left out is better than nobody
+            self._give(idle[0], is_last_resort=True)
+
+    def _give(self, worker: str, *, is_last_resort: bool = False) -> bool:
+        """Give an idle worker its next order; return whether there was one."""
+        order = self.ledger.next_order(
+            worker=worker, roots=self.roots, wanted=self._wanted_frames, is_last_resort=is_last_resort
+        )
+        if order is None:
+            return False
+        self._running[worker] = _Running(order, self.clock())
+        self.backend.start(worker, order)
+        return True
+
+    def _wanted_frames(self, job: AnyJob) -> int:
+        """Return how many frames of a job the next worker shall take."""
+        worker_count = len(self._running) + len(self.backend.idle_workers())
+        cap = 2 * worker_count * LARGEST_CHUNK_FRAMES  # beyond it the number changes nothing
+        left = self.ledger.waiting_count(job.id, at_most=cap)
+        measured = self._seconds.get(job.id)
+        seconds = statistics.median(measured) if measured else None
+        return chunk_frames(seconds, frames_left=left, worker_count=worker_count)
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Recorded):
             self._note(event)
         elif isinstance(event, AttemptEnded):
             self._running.pop(event.worker, None)
-            self.ledger.end_attempt(event.attempt, failure=event.failure, message=event.message)
+            self._end(event)
         elif isinstance(event, WorkerDied):
             self._bury(event)
+
+    def _end(self, event: AttemptEnded) -> None:
+        failure = event.failure
+        if failure is None:
+            self.ledger.end_attempt(event.attempt, failure=None)
+            return
+        self.ledger.end_attempt(
+            event.attempt,
+            failure=failure.kind,
+            message=failure.message,
+            path=failure.path,
+            lost_frames=failure.frames,
+        )
 
     def _note(self, event: Recorded) -> None:
         running = self._running.get(event.worker)
@@ -134,13 +184,8 @@ class Scheduler:
         is_withdrawn = running.withdrawn_s is not None
         failure = "withdrawn" if is_withdrawn else "deadline" if is_overdue else "died"
         message = f"worker {event.worker} ended: {event.message}"
-        self._sweep(running.order)
+        self._sweeper.after_death_of(running.order)
         self.ledger.end_attempt(running.order.attempt, failure=failure, message=message)
-
-    def _sweep(self, order: WorkOrder) -> None:
-        """Remove what a dead worker has half-written; its frames are handed to nobody else yet."""
-        output = self.roots.resolve(order.job.output)
-        remove_leftovers(output.parent, (frame_path(output, frame).name for frame in order.frames))
 
     def _withdraw_unwanted(self) -> None:
         if not self._running:

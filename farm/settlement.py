@@ -10,9 +10,9 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from dvp_core.data.errand import AnyJob
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.job import Job
 from farm.states import ENDED_JOBS, FRAME_CHANGES, JOB_CHANGES, TASK_CHANGES, FrameState, JobState, TaskState
 
 # A queued task can run as soon as no task that it needs is unfinished.
@@ -74,7 +74,7 @@ def open_frames(database: sqlite3.Connection, job_id: str, task: str) -> tuple[i
     return tuple(row["frame"] for row in rows)
 
 
-def charge(database: sqlite3.Connection, job: Job, attempt: sqlite3.Row, message: str) -> int | None:
+def charge(database: sqlite3.Connection, job: AnyJob, attempt: sqlite3.Row, message: str) -> int | None:
     """Charge the first frame that an attempt did not finish, or the task itself where it has no frames.
 
     Orders run their frames in the order in which they hold them, so that frame was the one in hand.
@@ -98,22 +98,26 @@ def charge(database: sqlite3.Connection, job: Job, attempt: sqlite3.Row, message
     return frame
 
 
-def settle_task(database: sqlite3.Connection, job: Job, name: str, *, is_done: bool) -> None:
-    """Say what has become of an active task: queued again, completed or failed."""
+def is_spent(database: sqlite3.Connection, job: AnyJob, task: str) -> bool:
+    """Say whether a task itself has failed too often to be tried again."""
     query = "SELECT failures FROM tasks WHERE job_id = ? AND name = ?"
-    failures = database.execute(query, (job.id, name)).fetchone()["failures"]
+    return database.execute(query, (job.id, task)).fetchone()["failures"] > job.max_retries_per_frame
+
+
+def settle_task(database: sqlite3.Connection, job: AnyJob, name: str, *, is_done: bool) -> None:
+    """Say what has become of an active task: queued again, completed or failed."""
     rows = database.execute(_FRAMES_OF_TASK, (job.id, name))
     states = {row["state"] for row in rows}
     if not states:
-        is_spent = failures > job.max_retries_per_frame
-        change_task(database, job.id, name, "completed" if is_done else "failed" if is_spent else "queued")
+        otherwise: TaskState = "failed" if is_spent(database, job, name) else "queued"
+        change_task(database, job.id, name, "completed" if is_done else otherwise)
     elif states & {"queued", "soft-failed"}:
         change_task(database, job.id, name, "queued")
     else:
         change_task(database, job.id, name, "failed" if "failed" in states else "completed")
 
 
-def settle_job(database: sqlite3.Connection, job: Job, *, now_s: float) -> None:
+def settle_job(database: sqlite3.Connection, job: AnyJob, *, now_s: float) -> None:
     """End a job that has nothing left to run, or in which too many frames have failed."""
     state = database.execute("SELECT state FROM jobs WHERE id = ?", (job.id,)).fetchone()["state"]
     if state in ENDED_JOBS:
@@ -140,6 +144,7 @@ def _end_job_with_nothing_to_run(database: sqlite3.Connection, job_id: str, fail
 def end_job(database: sqlite3.Connection, job_id: str, state: JobState, *, now_s: float, message: str = "") -> None:
     """End a job; what it had not done counts as cancelled."""
     change_job(database, job_id, state, now_s=now_s, message=message)
+    database.execute("DELETE FROM holds WHERE job_id = ?", (job_id,))
     if state == "completed":
         return
     for table in ("tasks", "frames"):

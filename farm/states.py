@@ -15,7 +15,7 @@ JobState = Literal["queued", "active", "paused", "completed", "failed", "cancell
 TaskState = Literal["queued", "active", "completed", "failed", "cancelled"]
 FrameState = Literal["queued", "soft-failed", "completed", "failed", "cancelled"]
 AttemptState = Literal["running", "completed", "failed", "lost", "cancelled"]
-JobAction = Literal["pause", "resume", "cancel", "retry"]
+JobAction = Literal["pause", "resume", "cancel", "retry", "rerender"]
 
 JOB_CHANGES: Mapping[str, frozenset[str]] = {
     "queued": frozenset({"active", "paused", "failed", "cancelled"}),
@@ -50,6 +50,7 @@ ACTION_FROM: dict[JobAction, frozenset[JobState]] = {
     "resume": frozenset({"paused"}),
     "cancel": frozenset({"queued", "active", "paused"}),
     "retry": frozenset({"completed", "failed", "cancelled"}),
+    "rerender": frozenset({"completed", "failed", "cancelled"}),
 }
 
 

@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dvp_core.data.errand import AnyJob
+from dvp_core.data.errors import DataError
 from dvp_core.data.job import Job
 from dvp_core.data.preview import PreviewRequest
 from dvp_core.pipeline.render_frames import FrameRecord
+from farm.lease import lease_for_ever
 from farm.roots import Roots
 
-TaskKind = Literal["render", "manifest", "contact_sheet", "movie"]
-FailureKind = Literal["error", "died", "deadline", "disk_full", "withdrawn"]
+TaskKind = Literal["plan", "render", "manifest", "contact_sheet", "movie", "passes", "track", "train"]
+FailureKind = Literal["error", "died", "deadline", "withdrawn", "disk_full", "share_gone", "bad_input", "frames_lost"]
+"""For a full disk, a share that is gone and an input that cannot be used, the job waits and nobody is charged."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,57 @@ class FinishedFrame:
 class WorkOrder:
     """All that a worker needs for one attempt at one task; small, and free of pixels.
 
-    `frames` are those of the task that are still to be done; `finished` is filled for tasks that describe the frames.
+    `frames` are those of the task that are still to be done, `anew` those of them that are rendered though their file
+    stands; `finished` is filled for tasks that describe the frames.
     """
 
     attempt: int
     job_id: str
-    job: Job
+    job: AnyJob
     task: Task
     frames: tuple[int, ...]
     roots: Roots
     finished: tuple[FinishedFrame, ...] = ()
+    anew: frozenset[int] = frozenset()
+    check_lease: Callable[[], None] = lease_for_ever
+
+    @property
+    def shot(self) -> Job:
+        """The job as one that renders frames.
+
+        Raises:
+            DataError: It is of another kind.
+        """
+        if not isinstance(self.job, Job):
+            raise DataError(f"renders no frames, it is of kind {self.job.task}", where=f"job {self.job_id}")
+        return self.job
+
+    def check_may_publish(self) -> None:
+        """Refuse to write a file whose time or place is gone; called before each is published, and before it is told.
+
+        Raises:
+            LeaseEndedError: The head has not been heard of for so long that it may have given the order to another.
+            ShareGoneError: The output's root is not the share that it was.
+        """
+        self.check_lease()
+        self.roots.check_share(self.job.output)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt has failed, as the process found that ran it.
+
+    Attributes:
+        kind: Decides who pays for it.
+        message: For people.
+        path: The input that cannot be used, where that was the cause.
+        frames: The finished frames that are gone or changed, where that was the cause.
+    """
+
+    kind: FailureKind
+    message: str = ""
+    path: str = ""
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +114,16 @@ class FileRecord:
     sha256: str
 
 
-Record = FrameRecord | FileRecord
+@dataclass(frozen=True)
+class ProgressRecord:
+    """How far a task is that is not counted in frames."""
+
+    stage: str
+    done: int
+    total: int
+
+
+Record = FrameRecord | FileRecord | ProgressRecord
 TaskFunction = Callable[[WorkOrder], Iterator[Record]]
 
 
@@ -142,8 +196,7 @@ class AttemptEnded:
 
     worker: str
     attempt: int
-    failure: FailureKind | None = None
-    message: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

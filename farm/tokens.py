@@ -13,14 +13,19 @@ import os
 import re
 import secrets
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, read_json
+from farm.file_lock import try_lock
 
 Role = Literal["submit", "operate"]
+_PATIENCE_S = 5.0
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 
 
@@ -58,22 +63,52 @@ def _user_of(entry: object, path: Path) -> User:
     return User(name, role, digest)  # pyright: ignore[reportArgumentType]
 
 
-def add_user(path: Path, *, name: str, role: Role) -> str:
-    """Give a user a new token, replacing the one they had, and return it; it is shown this once."""
+def add_user(path: Path, *, name: str, role: Role, may_replace: bool = True) -> str:
+    """Give a user a new token and return it; it is shown this once.
+
+    Args:
+        path: The token file; made where it is missing.
+        name: The user.
+        role: What they may do.
+        may_replace: Whether a user who is known already gets another token in place of theirs.
+
+    Raises:
+        DataError: The name is none, or is known already and must not be replaced.
+    """
     if not _USER.fullmatch(name):
-        raise DataError(f"{name!r} is not a user name", remedy="use letters, digits and . _ @ -")
+        raise DataError(f"{name!r} is not a user name", remedy="use letters, digits and . _ @ -, 64 at most")
     token = secrets.token_urlsafe(32)
-    others = [user for user in read_users(path) if user.name != name]
-    write_private(path, _content([*others, User(name, role, sha256_of_token(token))]))
+    with _changing(path):
+        users = read_users(path)
+        others = [user for user in users if user.name != name]
+        if len(others) < len(users) and not may_replace:
+            raise DataError(f"the user {name!r} has a token already", where=path, remedy="--renew ends it for another")
+        write_private(path, _content([*others, User(name, role, sha256_of_token(token))]))
     return token
 
 
 def remove_user(path: Path, *, name: str) -> None:
     """Revoke a user's token."""
-    users = read_users(path)
-    if name not in {user.name for user in users}:
-        raise DataError(f"there is no user {name!r}", where=path)
-    write_private(path, _content([user for user in users if user.name != name]))
+    with _changing(path):
+        users = read_users(path)
+        if name not in {user.name for user in users}:
+            raise DataError(f"there is no user {name!r}", where=path)
+        write_private(path, _content([user for user in users if user.name != name]))
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Hold the token file for a change, so that of two at once neither undoes the other's."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    patience_end_s = time.monotonic() + _PATIENCE_S
+    while (lock := try_lock(path.with_name(path.name + ".lock"))) is None:
+        if time.monotonic() > patience_end_s:
+            raise DataError("somebody else is changing the users", where=path, remedy="try again")
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def user_of_token(users: tuple[User, ...], token: str) -> User | None:
@@ -91,9 +126,10 @@ def sha256_of_token(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def write_connection(path: Path, *, url: str, token: str) -> None:
+def write_connection(path: Path, *, url: str, token: str, authority: Path | None = None) -> None:
     """Write the private file with which the head's own user reaches it without typing a token."""
-    write_private(path, canonical_json({"url": url, "token": token}))
+    content = {"url": url, "token": token} | ({} if authority is None else {"ca": str(authority.resolve())})
+    write_private(path, canonical_json(content))
 
 
 def read_connection_token(path: Path) -> str | None:

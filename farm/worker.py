@@ -10,19 +10,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from dvp_core.data.errand import Errand
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.passes import PassFrame
 from dvp_core.data.preview import check_window, unpack_pass_frame
 from dvp_core.data.render_settings import RenderSettings
+from dvp_core.pipeline.consent import admitted_sha256, work_with_generator
+from dvp_core.pipeline.frame_keys import open_frame_keys, standing_frame
 from dvp_core.pipeline.preview import PreviewPainter, make_preview, open_preview
 from dvp_core.pipeline.render_frames import Shot, open_shot, render_frames
 from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
-from farm.tasks import FileRecord, PreviewOrder, PreviewResult, Record, WorkOrder
+from farm.errands import run_errand
+from farm.tasks import FileRecord, PreviewOrder, PreviewResult, Record, TaskFunction, TaskKind, WorkOrder
 
 _KEPT_GENERATORS = 2
 _KEPT_PREVIEW_FRAMES = 24
@@ -30,24 +35,65 @@ _KEPT_PREVIEW_FRAMES = 24
 
 
 def run_order(order: WorkOrder) -> Iterator[Record]:
-    """Run one order: render its frames in their order, or make the one file it asks for."""
-    if order.task.kind == "render":
-        yield from _render(order)
+    """Run one order: render its frames in their order, look which stand already, or make the one file it asks for.
+
+    What was published just as its share went away is not told: it may lie where nobody will find it.
+    """
+    order.check_may_publish()
+    for record in _records(order):
+        order.check_may_publish()
+        yield record
+
+
+def _records(order: WorkOrder) -> Iterator[Record]:
+    if isinstance(order.job, Errand):
+        yield from run_errand(order.job, order.roots)
         return
-    makers = {"manifest": _make_manifest, "contact_sheet": _make_contact_sheet, "movie": _make_movie}
+    makers: dict[TaskKind, TaskFunction] = {
+        "plan": _plan,
+        "render": _render,
+        "manifest": _make_manifest,
+        "contact_sheet": _make_contact_sheet,
+        "movie": _make_movie,
+    }
     yield from makers[order.task.kind](order)
+
+
+def _plan(order: WorkOrder) -> Iterator[Record]:
+    """Yield the records of those frames that stand with their keys; no network is loaded."""
+    job, roots = order.shot, order.roots
+    output = roots.resolve(job.output)
+    keys = open_frame_keys(roots.resolve(job.passes), roots.resolve(job.generator), output=output, device=_device())
+    if keys is None:
+        return
+    for frame in order.frames:
+        with suppress(DataError):  # whoever renders the frame names what is wrong with it
+            if record := standing_frame(keys, frame, output):
+                yield record
 
 
 def _render(order: WorkOrder) -> Iterator[Record]:
     check_inputs(order)
     shot = _opened_shot(order)
-    yield from render_frames(shot, order.frames, output=order.roots.resolve(order.job.output))
+    _check_passes_are_there(order, shot)
+    output = order.roots.resolve(order.shot.output)
+    may_publish = order.check_may_publish
+    yield from render_frames(shot, order.frames, output=output, anew=order.anew, before_publish=may_publish)
+
+
+def _check_passes_are_there(order: WorkOrder, shot: Shot) -> None:
+    for frame in order.frames:
+        if frame not in shot.passes.frames:
+            shot.passes.read(frame)  # which says what is missing, and where
 
 
 def check_inputs(order: WorkOrder) -> None:
-    """Refuse a generator or consent record that is no longer the one the job was submitted with."""
+    """Refuse a generator or consent record that is no longer the one the job was submitted with.
+
+    The record is asked for every chunk, so that one which has ended or was taken back ends the job.
+    """
     for field in ("generator", "consent"):
-        expected, path = order.job.inputs_sha256.get(field), getattr(order.job, field)
+        expected, path = order.shot.inputs_sha256.get(field), getattr(order.shot, field)
         if expected is None or path is None:
             continue
         local = order.roots.resolve(path)
@@ -55,14 +101,17 @@ def check_inputs(order: WorkOrder) -> None:
             raise DataError(
                 f"the {field} is not the one the job was submitted with", where=local, remedy="submit the job again"
             )
+    if order.shot.consent is not None:
+        work = work_with_generator("render", order.roots.resolve(order.shot.generator))
+        admitted_sha256(order.roots.resolve(order.shot.consent), work)
 
 
 def _opened_shot(order: WorkOrder) -> Shot:
     """Open the passes anew, for they may have been exported again, and the generator where its file has changed."""
-    generator = order.roots.resolve(order.job.generator)
+    generator = order.roots.resolve(order.shot.generator)
     settings = settled_settings(_folder(order), generator, device=_device())
-    kept = _kept_shot(str(order.roots.resolve(order.job.passes)), str(generator), settings, *_stamp(generator))
-    return kept.reopened(order.roots.resolve(order.job.passes))
+    kept = _kept_shot(str(order.roots.resolve(order.shot.passes)), str(generator), settings, *_stamp(generator))
+    return kept.reopened(order.roots.resolve(order.shot.passes))
 
 
 @lru_cache(maxsize=_KEPT_GENERATORS)
@@ -122,21 +171,21 @@ def _kept_frame(content: bytes) -> PassFrame:
 
 def _make_manifest(order: WorkOrder) -> Iterator[Record]:
     folder = _folder(order)
-    consent = None if order.job.consent is None else order.roots.resolve(order.job.consent)
+    consent = None if order.shot.consent is None else order.roots.resolve(order.shot.consent)
     listed = [ListedFrame(item.frame, item.key, item.sha256, item.worker, item.seconds) for item in order.finished]
-    for path in publish_job_files(order.job, listed, output=order.roots.resolve(order.job.output), consent=consent):
+    for path in publish_job_files(order.shot, listed, output=order.roots.resolve(order.shot.output), consent=consent):
         yield _file_record(folder, path)
 
 
 def _make_contact_sheet(order: WorkOrder) -> Iterator[Record]:
-    consent = None if order.job.consent is None else order.roots.resolve(order.job.consent)
+    consent = None if order.shot.consent is None else order.roots.resolve(order.shot.consent)
     frames = [item.frame for item in order.finished]
-    path = publish_contact_sheet(frames, output=order.roots.resolve(order.job.output), consent=consent)
+    path = publish_contact_sheet(frames, output=order.roots.resolve(order.shot.output), consent=consent)
     yield _file_record(_folder(order), path)
 
 
 def _make_movie(order: WorkOrder) -> Iterator[Record]:
-    job, roots = order.job, order.roots
+    job, roots = order.shot, order.roots
     path = publish_shot_movie(
         [item.frame for item in order.finished],
         output=roots.resolve(job.output),
@@ -149,7 +198,7 @@ def _make_movie(order: WorkOrder) -> Iterator[Record]:
 
 
 def _folder(order: WorkOrder) -> Path:
-    return order.roots.resolve(order.job.output).parent
+    return order.roots.resolve(order.shot.output).parent
 
 
 def _file_record(folder: Path, path: Path) -> FileRecord:

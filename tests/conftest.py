@@ -20,9 +20,10 @@ from dvp_core.maths.spherical_harmonics import ambient_light
 
 @pytest.fixture(scope="session", autouse=True)
 def signing_keys_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's own signing keys out of the tests, and the tests' out of the user's home."""
+    """Keep the user's own signing keys and ledger out of the tests, and the tests' out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVP_KEYS", str(tmp_path_factory.mktemp("keys")))
+        patch.setenv("DVP_STATE", str(tmp_path_factory.mktemp("state")))
         yield
 
 

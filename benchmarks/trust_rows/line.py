@@ -24,7 +24,7 @@ from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.review import overlay_movie
 from dvp_core.pipeline.shot_files import ListedFrame, publish_contact_sheet, publish_job_files, publish_shot_movie
 from dvp_core.pipeline.train import train_generator, train_options
-from dvp_core.trust import Label, new_consent, publish_movie, write_consent
+from dvp_core.trust import ConsentTerms, Label, new_consent, publish_movie, write_consent
 from dvp_core.video import open_clip
 from tests.blender.small_take import small_take
 from tools.source_rules import called, package_files, relative_name
@@ -58,7 +58,7 @@ def make_line(folder: Path) -> Line:
     publish_movie(plate, pictures(COUNT, height_px=96, width_px=128), fps=FPS, label=Label(is_plate_kept=False))
     take = replace(small_take(clip=open_clip(plate).clip), subject="subject-1", crop=Crop(16, 0, 96, 64))
     write_take(folder / "clip.take", take)
-    write_consent(folder / "consent.json", new_consent(plate, "Re-animate the mouth"))
+    write_consent(folder / "consent.json", new_consent(plate, ConsentTerms(uses=("Re-animate the mouth",))))
     export_passes(folder / "clip.take", folder / "passes")
     options = train_options(preset="fast", steps=2, batch_size=1, threads=1, least_frames=2, device="cpu")
     train_generator(folder / "clip.take", plate, folder / "g.safetensors", options=options, passes=folder / "passes")

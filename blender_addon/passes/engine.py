@@ -3,11 +3,15 @@
 
 It draws nothing itself; `scene_passes` computes, this file hands over. Blender swallows exceptions of an engine and
 saves a blank picture, so every failure is reported, which stops the render and reaches the user.
+
+`seen_in_render` lends the engine's eyes: only an engine is given a scene evaluated as renders have it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
@@ -20,6 +24,9 @@ from .scene_passes import PASS_KINDS, combined, render_scene_passes
 from .viewport import Preview, check_view, preview_of_scene, rectangle_in_region
 
 ENGINE = "DVP_PASSES"
+_Seen = TypeVar("_Seen")
+_SMALL_PX = 16
+_lookers: list[Callable[[bpy.types.Depsgraph], None]] = []
 
 
 class PassesEngine(bpy.types.RenderEngine):
@@ -87,6 +94,9 @@ class PassesEngine(bpy.types.RenderEngine):
             self.update_stats("", sentence)
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        if _lookers:
+            _lookers[-1](depsgraph)
+            return
         rendered = render_scene_passes(depsgraph)
         for note in rendered.notes:
             self.report({"INFO"}, note)
@@ -105,6 +115,68 @@ class PassesEngine(bpy.types.RenderEngine):
 
 
 CLASSES = (PassesEngine,)
+
+
+def seen_in_render(scene: bpy.types.Scene, look: Callable[[bpy.types.Depsgraph], _Seen]) -> _Seen:
+    """Return what a function finds in a scene that is evaluated for a render, at its frame; nothing is drawn or saved.
+
+    Args:
+        scene: Its settings for renders are changed for that moment.
+        look: Called once.
+
+    Raises:
+        DataError: What `look` raises, or Blender cannot render the scene.
+    """
+    found: list[_Seen | DataError] = []
+
+    def looked(depsgraph: bpy.types.Depsgraph) -> None:
+        try:
+            found.append(look(depsgraph))
+        except DataError as error:
+            found.append(error)
+
+    _lookers.append(looked)
+    try:
+        with _small_render(scene):
+            bpy.ops.render.render(scene=scene.name)
+    except RuntimeError as error:
+        what = str(error).removeprefix("Error: ").strip().rstrip(".")
+        raise DataError(what, where=f"scene '{scene.name}'", remedy="Mend what is named") from error
+    finally:
+        _lookers.pop()
+    if not found:
+        raise DataError("was not rendered", where=f"scene '{scene.name}'", remedy="Stop what renders, then try again")
+    if isinstance(found[0], DataError):
+        raise found[0]
+    return found[0]
+
+
+@contextmanager
+def _small_render(scene: bpy.types.Scene) -> Iterator[None]:
+    """Let a render ask this engine once and do nothing else; everything is put back afterwards."""
+    render = scene.render
+    changes: list[tuple[Any, str, Any]] = [
+        (render, "engine", ENGINE),
+        (render, "resolution_x", _SMALL_PX),
+        (render, "resolution_y", _SMALL_PX),
+        (render, "resolution_percentage", 100),
+        (render, "use_border", False),
+        (render, "use_compositing", False),
+        (render, "use_sequencer", False),
+        (render, "use_multiview", False),
+        (render, "use_lock_interface", True),
+    ]
+    changes += [(layer, "use", number == 0) for number, layer in enumerate(scene.view_layers)]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
+    try:
+        for owner, name, value in changes:
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
 _SHARED_PANELS = (
     "RENDER_PT_format",
     "RENDER_PT_frame_range",

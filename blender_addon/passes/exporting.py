@@ -1,40 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a scene's passes as `passes.####.exr` through the render engine.
+"""Writes a scene's passes as `passes.####.exr`: the files that `dvp passes` writes of an untouched take.
 
-The scene's own output settings are changed for the time of the export and put back, whatever happens. Each frame is
-rendered under a temporary name and published by renaming, so that a stopped export leaves whole frames only.
+Blender evaluates one frame after the other; threads beside it draw those that were read and write them. A frame is read
+where views show it, which spares Blender's render call, except where only a render tells how the face is deformed.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
-from dvp_core.data.take import Take, write_take
+from dvp_core.data.take import TRACKED_TAKE, Take, write_take
+from dvp_core.passes import pass_path, write_pass_frame
 
-from .. import compat
-from ..rig.memory import remembered_take
-from ..rig.reading import rig_of_scene
+from ..rig.memory import remembered_face, remembered_take
+from ..rig.reading import is_told_by_channels, rig_of_scene
 from ..rig.timing import plate_frame, scene_frame
-from .engine import ENGINE
+from .engine import seen_in_render
+from .scene_passes import PosedFrame, draw_pass_frame, posed_frame
 
-TRACKED_TAKE = "tracked.take"
-"""Name of the unedited take in a folder of exported passes."""
-_STAMPS = (
-    "use_stamp_camera use_stamp_date use_stamp_filename use_stamp_frame use_stamp_frame_range use_stamp_hostname "
-    "use_stamp_labels use_stamp_lens use_stamp_marker use_stamp_memory use_stamp_note use_stamp_render_time "
-    "use_stamp_scene use_stamp_sequencer_strip use_stamp_time use_stamp"
-).split()
+_THREADS = min(4, os.cpu_count() or 1)
+_AHEAD = 2 * _THREADS  # frames that may wait to be drawn, so that memory stays bounded
+
+Say = Callable[[str], None]
+"""What takes sentences for the user."""
+
+
+def say_nothing(note: str) -> None:
+    """Keep a sentence for the user back."""
+    del note
 
 
 def export_passes(
@@ -44,6 +46,7 @@ def export_passes(
     *,
     rig: bpy.types.Object | None = None,
     progress: Progress = no_progress,
+    say: Say = say_nothing,
 ) -> list[Path]:
     """Write one `passes.####.exr` a frame and return the files.
 
@@ -53,13 +56,14 @@ def export_passes(
         frames: Plate frames; None takes the scene's range, as far as the take reaches.
         rig: Whose passes; None takes the scene's, as `rig_of_scene` finds it.
         progress: Told after every frame.
+        say: Told once of everything that the take's own controls do not tell, such as a modifier that deforms the face.
 
     Raises:
         DataError: No rig, no take, frames outside the take, or a folder that cannot be written.
     """
     wanted = frames_to_export(scene, frames, rig=rig)
     files = []
-    for done, path in enumerate(iterate_export(scene, output, wanted, rig=rig), start=1):
+    for done, path in enumerate(iterate_export(scene, output, wanted, rig=rig, say=say), start=1):
         files.append(path)
         progress("passes", done, len(wanted))
     return files
@@ -90,31 +94,63 @@ def shown_frames(scene: bpy.types.Scene, rig: bpy.types.Object) -> list[int]:
 
 
 def iterate_export(
-    scene: bpy.types.Scene, output: Path | str, frames: FrameRange, *, rig: bpy.types.Object | None = None
+    scene: bpy.types.Scene,
+    output: Path | str,
+    frames: FrameRange,
+    *,
+    rig: bpy.types.Object | None = None,
+    say: Say = say_nothing,
 ) -> Iterator[Path]:
-    """Yield each frame's file when it is in place; closing the iterator restores the scene.
+    """Yield each frame's file when it is in place, in order; closing the iterator puts the scene's frame back.
 
-    Beside them lies `TRACKED_TAKE`, by which a composed movie knows what the animator left alone.
+    Further frames may be in place by then. Beside them lies `TRACKED_TAKE`, by which a composed movie knows what the
+    animator left alone.
     """
     folder = Path(bpy.path.abspath(str(output)))
     rig = rig_of_scene(scene) if rig is None else rig
-    take = remembered_take(rig)
+    take, face = remembered_take(rig), remembered_face(rig)
+
+    def write(posed: PosedFrame) -> Path:
+        path = pass_path(folder, posed.frame)
+        write_pass_frame(path, draw_pass_frame(take, face, posed, crop=take.crop))
+        return path
+
+    before, waiting = scene.frame_current, deque[Future[Path]]()
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="passes")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".passes.", suffix=".part", dir=folder))
-    except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror or error}", where=folder, remedy="Choose another folder"
-        ) from error
-    try:
-        with _export_settings(scene, rig, take.crop.resolution_px):
-            for frame in frames:
-                exported = _export_frame(scene, rig, frame, temporary, folder)
-                if frame == frames.first:
-                    _write_tracked_take(folder / TRACKED_TAKE, take)
-                yield exported
+        for posed in _read_frames(scene, rig, take, frames, say):
+            waiting.append(pool.submit(write, posed))
+            if posed.frame == frames.first:
+                waiting[0].result()
+                _write_tracked_take(folder / TRACKED_TAKE, take)
+            while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        pool.shutdown(cancel_futures=True)
+        scene.frame_set(before)
+
+
+def _read_frames(
+    scene: bpy.types.Scene, rig: bpy.types.Object, take: Take, frames: FrameRange, say: Say
+) -> Iterator[PosedFrame]:
+    said: set[str] = set()
+    for frame in frames:
+        posed = _read_frame(scene, rig, take, frame)
+        for note in sorted(set(posed.pose.notes) - said):
+            say(note)
+        said.update(posed.pose.notes)
+        yield posed
+
+
+def _read_frame(scene: bpy.types.Scene, rig: bpy.types.Object, take: Take, frame: int) -> PosedFrame:
+    """Return a frame's pose as a render has it; the scene stands at that frame afterwards."""
+    scene.frame_set(scene_frame(rig, frame))
+    depsgraph = scene.view_layers[0].depsgraph
+    if is_told_by_channels(rig, take, depsgraph):
+        return posed_frame(rig, take, depsgraph, frame=frame)
+    return seen_in_render(scene, lambda evaluated: posed_frame(rig, take, evaluated, frame=frame))
 
 
 def _write_tracked_take(path: Path, take: Take) -> None:
@@ -123,80 +159,3 @@ def _write_tracked_take(path: Path, take: Take) -> None:
         path.unlink(missing_ok=True)
     else:
         write_take(path, take)
-
-
-def _export_frame(scene: bpy.types.Scene, rig: bpy.types.Object, frame: int, temporary: Path, folder: Path) -> Path:
-    name = f"passes.{frame:04d}.exr"
-    scene.frame_set(scene_frame(rig, frame))
-    scene.render.filepath = str(temporary / name)
-    try:
-        bpy.ops.render.render(write_still=True, scene=scene.name)
-        os.replace(temporary / name, folder / name)
-    except (RuntimeError, OSError) as error:
-        raise DataError(
-            f"frame {frame} was not rendered: {_plain(error)}",
-            where=folder,
-            remedy="Mend what is named, check that the disk has room, and export again",
-        ) from error
-    return folder / name
-
-
-def _plain(error: Exception) -> str:
-    return str(error).removeprefix("Error: ").strip().rstrip(".")
-
-
-@contextmanager
-def _export_settings(scene: bpy.types.Scene, rig: bpy.types.Object, resolution_px: int) -> Iterator[None]:
-    """Set the scene up for the crop's passes, and put everything back afterwards."""
-    render, frame = scene.render, scene.frame_current
-    changes: list[tuple[Any, str, Any]] = [(render, name, False) for name in _STAMPS]
-    changes += [
-        (scene.dvp, "area", "CROP"),
-        (scene.dvp, "rendered_rig", rig),
-        (render, "engine", ENGINE),
-        (render, "resolution_x", resolution_px),
-        (render, "resolution_y", resolution_px),
-        (render, "resolution_percentage", 100),
-        (render, "pixel_aspect_x", 1.0),
-        (render, "pixel_aspect_y", 1.0),
-        (render, "filepath", render.filepath),
-        (render, "use_border", False),
-        (render, "use_compositing", False),
-        (render, "use_sequencer", False),
-        (render, "use_multiview", False),
-        (render, "use_overwrite", True),
-        (render, "use_file_extension", True),
-        (render, "use_lock_interface", True),
-    ]
-    # One layer, so that every channel stands in the file once.
-    changes += [(layer, "use", number == 0) for number, layer in enumerate(scene.view_layers)]
-    with _restored_image_settings(render.image_settings), _changed(changes):
-        compat.set_multilayer_exr(render.image_settings)
-        try:
-            yield
-        finally:
-            scene.frame_set(frame)
-
-
-@contextmanager
-def _changed(changes: list[tuple[Any, str, Any]]) -> Iterator[None]:
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
-    try:
-        for owner, name, value in changes:
-            setattr(owner, name, value)
-        yield
-    finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
-
-
-@contextmanager
-def _restored_image_settings(image_settings: bpy.types.ImageFormatSettings) -> Iterator[None]:
-    # In this order: the kind of media decides which formats there are, the format which depths.
-    names = ("media_type", "file_format", "color_mode", "color_depth", "exr_codec", "use_exr_interleave")
-    before = [(name, getattr(image_settings, name)) for name in names if hasattr(image_settings, name)]
-    try:
-        yield
-    finally:
-        for name, value in before:
-            setattr(image_settings, name, value)

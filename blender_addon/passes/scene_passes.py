@@ -8,6 +8,7 @@ draws everything.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import bpy
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from dvp_core.data.camera import Camera, Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
+from dvp_core.data.files import sha256_of_arrays
 from dvp_core.data.passes import PassFrame
 from dvp_core.data.take import Take
 from dvp_core.face.posing import pose_vertices
@@ -28,6 +30,34 @@ from ..rig.timing import plate_frame
 
 # What Blender takes the passes for: colours may be shown through a view transform, data may not.
 PASS_KINDS = {"color": "COLOR", "corr": "VECTOR", "gaze": "COLOR", "mask": "VALUE", "depth": "VALUE"}
+
+
+_POSE_FIELDS = ("expression", "head_rotation_wxyz", "head_translation_m", "gaze_rad", "illumination_sh")
+
+
+@dataclass(frozen=True)
+class PosedFrame:
+    """One frame of a scene's face, read and not yet drawn.
+
+    Attributes:
+        frame: Plate frame number.
+        pose: The face.
+        camera: The plate's camera as the scene has it.
+    """
+
+    frame: int
+    pose: ScenePose
+    camera: Camera
+
+    @cached_property
+    def stamp(self) -> str:
+        """Hash of pose and camera: equal stamps give equal passes of one take and frame."""
+        arrays = {name: getattr(self.pose, name) for name in _POSE_FIELDS}
+        if self.pose.vertices_camera is not None:
+            arrays["vertices_camera"] = self.pose.vertices_camera
+        camera = self.camera
+        arrays["camera"] = np.array([camera.focal_px, *camera.principal_px, camera.width_px, camera.height_px])
+        return sha256_of_arrays(arrays)
 
 
 @dataclass(frozen=True)
@@ -98,31 +128,42 @@ def pass_frame_of_scene(
         frame: Plate frame number.
         crop: The square of the plate to draw.
     """
+    posed = posed_frame(rig, take, depsgraph, frame=frame)
+    return draw_pass_frame(take, remembered_face(rig), posed, crop=crop), posed.pose.notes
+
+
+def posed_frame(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int) -> PosedFrame:
+    """Return a rig's face in an evaluated scene.
+
+    Args:
+        rig: The rig's armature object.
+        take: The rig's take.
+        depsgraph: The scene evaluated where it shows `frame`.
+        frame: Plate frame number.
+
+    Raises:
+        DataError: As `read_pose`.
+    """
     pose = read_pose(rig, take, depsgraph)
-    camera = pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera)
-    return draw_pass_frame(take, remembered_face(rig), pose, camera, frame=frame, crop=crop), pose.notes
+    return PosedFrame(frame, pose, pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera))
 
 
-def draw_pass_frame(
-    take: Take, face: FaceModel, pose: ScenePose, camera: Camera, *, frame: int, crop: Crop
-) -> PassFrame:
-    """Return the passes of a pose that was read from a scene; Blender is not asked any more.
+def draw_pass_frame(take: Take, face: FaceModel, posed: PosedFrame, *, crop: Crop) -> PassFrame:
+    """Return the passes of a pose that was read from a scene; Blender is not asked any more, so any thread may draw.
 
     Args:
         take: The rig's take.
         face: The face that it poses.
-        pose: As `read_pose` gives it.
-        camera: The plate's camera as the scene has it.
-        frame: Plate frame number.
+        posed: The pose and the camera that sees it.
         crop: The square of the plate to draw.
     """
     return render_pass_frame(
         face,
-        vertices_of_pose(take, face, pose),
-        camera,
-        illumination_sh=pose.illumination_sh,
+        vertices_of_pose(take, face, posed.pose),
+        posed.camera,
+        illumination_sh=posed.pose.illumination_sh,
         reflectance=take.reflectance,
-        frame=frame,
+        frame=posed.frame,
         crop=crop,
         take_sha256=take.sha256,
         face_model_sha256=take.face_model_sha256,

@@ -14,10 +14,10 @@ import bpy
 from dvp_core.data.errors import DataError
 
 from ..farm_jobs import preview_paths
+from ..passes.scene_passes import posed_frame
 from ..rig.memory import remembered_take
 from ..rig.timing import plate_frame
 from .picture import ShownPreview, shown_preview
-from .window import posed_frame
 
 
 def mark_changes(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, *, is_edit: bool = False) -> bool:

@@ -15,45 +15,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import bpy
-import numpy as np
 
-from dvp_core.data.camera import Camera
 from dvp_core.data.errors import DataError
 from dvp_core.data.face_model import FaceModel
-from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_bytes
+from dvp_core.data.files import canonical_json, sha256_of_bytes
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import WINDOW_FRAMES
 from dvp_core.data.preview import pack_pass_frame
 from dvp_core.data.take import Take
 
 from ..actors import rig_of_context
-from ..passes.scene_passes import draw_pass_frame
-from ..rig.camera import pinhole_of
+from ..passes.scene_passes import PosedFrame, draw_pass_frame, posed_frame
 from ..rig.memory import remembered_face, remembered_take
-from ..rig.reading import ScenePose, face_object_of, read_pose
+from ..rig.reading import face_object_of
 from ..rig.scene_aside import scene_aside
 from ..rig.timing import plate_frame, scene_frame
 
 _KEPT_FRAMES = 64
 _HELPER_NAME = "Portrait Preview Frames"
-_POSE_FIELDS = ("expression", "head_rotation_wxyz", "head_translation_m", "gaze_rad", "illumination_sh")
-
-
-@dataclass(frozen=True)
-class PosedFrame:
-    """One frame of a scene's face, read and not yet drawn.
-
-    Attributes:
-        frame: Plate frame number.
-        pose: The face.
-        camera: The plate's camera as the scene has it.
-        stamp: Hash of both: equal stamps give equal passes of one take.
-    """
-
-    frame: int
-    pose: ScenePose
-    camera: Camera
-    stamp: str
 
 
 @dataclass(frozen=True)
@@ -95,9 +74,7 @@ class PackedFrames:
         key = (window.take.sha256, posed.frame, posed.stamp)
         content = self.kept.pop(key, None)
         if content is None:
-            take = window.take
-            drawn = draw_pass_frame(take, window.face, posed.pose, posed.camera, frame=posed.frame, crop=take.crop)
-            content = pack_pass_frame(drawn)
+            content = pack_pass_frame(draw_pass_frame(window.take, window.face, posed, crop=window.take.crop))
         self.kept[key] = content
         while len(self.kept) > _KEPT_FRAMES:
             self.kept.popitem(last=False)
@@ -122,25 +99,6 @@ def read_window(context: bpy.types.Context) -> PosedWindow:
     earlier = FrameRange.of(frame for frame in range(last - WINDOW_FRAMES + 1, last) if frame in take.frames)
     before = _frames_before(context, rig, take, earlier) if len(earlier) else ()
     return PosedWindow(scene.name, rig.name, take, face, (*before, shown))
-
-
-def posed_frame(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph, *, frame: int) -> PosedFrame:
-    """Return a rig's face in an evaluated scene.
-
-    Raises:
-        DataError: As `read_pose`.
-    """
-    pose = read_pose(rig, take, depsgraph)
-    camera = pinhole_of(rig.dvp_rig.camera.evaluated_get(depsgraph), take.camera)
-    return PosedFrame(frame, pose, camera, _stamp(pose, camera))
-
-
-def _stamp(pose: ScenePose, camera: Camera) -> str:
-    arrays = {name: getattr(pose, name) for name in _POSE_FIELDS}
-    if pose.vertices_camera is not None:
-        arrays["vertices_camera"] = pose.vertices_camera
-    arrays["camera"] = np.array([camera.focal_px, *camera.principal_px, camera.width_px, camera.height_px])
-    return sha256_of_arrays(arrays)
 
 
 def is_reading() -> bool:

@@ -118,6 +118,22 @@ def read_pose(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph)
     return ScenePose(expression, rotation, translation, gaze, light, vertices, tuple(notes))
 
 
+def is_told_by_channels(rig: bpy.types.Object, take: Take, depsgraph: bpy.types.Depsgraph) -> bool:
+    """Say whether the rig is part of what was evaluated and its pose lies in channels alone.
+
+    Channels are the same in views and in renders, hidden or not; the evaluated mesh is not, since each has modifiers of
+    its own.
+
+    Raises:
+        DataError: The face was deleted, or has lost its shape keys.
+    """
+    face = face_object_of(rig)
+    for item in (rig, face, rig.dvp_rig.camera):
+        if item is None or not item.evaluated_get(depsgraph).is_evaluated:
+            return False
+    return _other_deformation(rig, face, face.evaluated_get(depsgraph), take) is None
+
+
 def _evaluated(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
     evaluated = item.evaluated_get(depsgraph)
     if not evaluated.is_evaluated:

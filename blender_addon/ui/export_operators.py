@@ -33,7 +33,7 @@ def parsed_frames(text: str) -> FrameRange | None:
 
 
 class DVP_OT_export_passes(bpy.types.Operator):
-    """Render the conditioning passes of the take's crop to multilayer EXR."""
+    """Write the conditioning passes of the take's crop as multilayer EXR."""
 
     bl_idname = "dvp.export_passes"
     bl_label = "Export Passes"
@@ -98,14 +98,14 @@ class DVP_OT_export_passes(bpy.types.Operator):
 
     def _export(self, context: bpy.types.Context) -> str:
         rig, frames = rig_of_context(context), parsed_frames(self._frames(context))
-        files = export_passes(context.scene, self._folder(context.scene, rig), frames, rig=rig)
+        files = export_passes(context.scene, self._folder(context.scene, rig), frames, rig=rig, say=self._say)
         return f"Exported {len(files)} frames to {files[0].parent}"
 
     def _start(self, context: bpy.types.Context) -> None:
         rig = rig_of_context(context)
         frames = frames_to_export(context.scene, parsed_frames(self._frames(context)), rig=rig)
         folder = self._folder(context.scene, rig)
-        self._exports: Iterator[Path] = iterate_export(context.scene, folder, frames, rig=rig)
+        self._exports: Iterator[Path] = iterate_export(context.scene, folder, frames, rig=rig, say=self._say)
         self._done, self._count = 0, len(frames)
         DVP_OT_export_passes.is_running = True
 
@@ -117,6 +117,9 @@ class DVP_OT_export_passes(bpy.types.Operator):
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.progress_end()
         context.workspace.status_text_set(None)
+
+    def _say(self, note: str) -> None:
+        self.report({"INFO"}, note)
 
     def _folder(self, scene: bpy.types.Scene, rig: bpy.types.Object) -> str:
         return self.output or passes_folder_of(scene, rig)

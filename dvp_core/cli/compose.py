@@ -20,6 +20,7 @@ def compose(
     unedited: Path | None = None,
     face_model: Path | None = None,
     consent: Path | None = None,
+    sound: Path | None = None,
 ) -> dict[str, Any]:
     """Set rendered frames into the whole plate: a labelled movie with the plate's sound, or a sequence.
 
@@ -31,8 +32,9 @@ def compose(
         unedited: The take as it was tracked, or the folder of its passes: what the edit leaves alone stays the plate's.
         face_model: The model that take was tracked with, where it carries no face.
         consent: Consent record to name in the label.
+        sound: Sound file or movie to hear instead of the plate's sound, such as a dubbed voice.
     """
     with shown_progress() as progress:
-        inputs = Composition(frames, passes, clip, unedited, face_model, consent_of(consent))
+        inputs = Composition(frames, passes, clip, unedited, face_model, consent_of(consent), sound)
         written = compose_shot(inputs, output, progress=progress)
     return {"composed": str(written)}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from dvp_core.data.errors import DataError
 
-_PART = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?")
+_PART = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:x([0-9]{1,9}))?)?")
+FRAMES_PATTERN = f"{_PART.pattern}(?:,{_PART.pattern})*"
+"""The form of what `FrameRange.parse` takes, but for spaces."""
 _LIMIT_FRAMES = 1_000_000
 
 
@@ -40,10 +42,13 @@ class FrameRange:
             DataError: The text is no such list, runs backwards or names more than a million frames.
         """
         numbers: set[int] = set()
+        named_count = 0
         for part in text.split(","):
-            numbers.update(_frames_of_part(part.strip(), text))
-            if len(numbers) > _LIMIT_FRAMES:
-                raise DataError(f"names more than {_LIMIT_FRAMES:,} frames", where=f"frames '{text}'")
+            frames = _frames_of_part(part.strip(), text)
+            named_count += len(frames)
+            if named_count > _LIMIT_FRAMES:  # those that stand twice count twice: a text must not cost more than it may
+                raise DataError(f"names more than {_LIMIT_FRAMES:,} frames", where=_quoted(text))
+            numbers.update(frames)
         return cls.of(numbers)
 
     @property
@@ -96,13 +101,17 @@ def _frames_of_part(part: str, text: str) -> range:
     match = _PART.fullmatch(part)
     if match is None:
         raise DataError(
-            f"'{part}' is no frame, span or stepped span",
-            where=f"frames '{text}'",
+            f"'{part[:40]}' is no frame, span or stepped span",
+            where=_quoted(text),
             remedy="Write for example 1-30,40,50-60x2",
         )
     first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
     if last < first or step < 1:
-        raise DataError(f"'{part}' runs backwards or has step 0", where=f"frames '{text}'")
+        raise DataError(f"'{part}' runs backwards or has step 0", where=_quoted(text))
     if (last - first) // step >= _LIMIT_FRAMES:
-        raise DataError(f"names more than {_LIMIT_FRAMES:,} frames", where=f"frames '{text}'")
+        raise DataError(f"names more than {_LIMIT_FRAMES:,} frames", where=_quoted(text))
     return range(first, last + 1, step)
+
+
+def _quoted(text: str) -> str:
+    return f"frames '{text if len(text) <= 200 else text[:200] + '...'}'"

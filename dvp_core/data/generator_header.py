@@ -44,6 +44,33 @@ class GeneratorHeader:
     coverage: Coverage
 
 
+@dataclass(frozen=True)
+class GeneratorInput:
+    """What passes must be for a generator to paint from them.
+
+    Attributes:
+        crop: The square of the plate.
+        face_model_sha256: The face model that they were drawn from.
+    """
+
+    crop: Crop
+    face_model_sha256: str
+
+
+def read_generator_input(path: Path | str) -> GeneratorInput:
+    """Return what a generator paints from, whatever else its description lacks.
+
+    Raises:
+        DataError: Missing, cut off, no safetensors, or no generator of this version.
+    """
+    content = _description(path)
+    check_is_generator(content, path)
+    try:
+        return GeneratorInput(crop_of(content), str(content["face_model_sha256"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
 def read_generator_header(path: Path | str) -> GeneratorHeader:
     """Return a generator's description of itself.
 
@@ -63,6 +90,51 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
             ),
             coverage=coverage_from_dict(content["coverage"], where=path),
         )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
+@dataclass(frozen=True)
+class GeneratorSources:
+    """What a generator learned from, ancestors' sources not counted.
+
+    Attributes:
+        clips_sha256: Every movie.
+        takes_sha256: Every take.
+        face_model_sha256: Face model of the takes.
+    """
+
+    clips_sha256: tuple[str, ...]
+    takes_sha256: tuple[str, ...]
+    face_model_sha256: str
+
+
+def read_generator_sources(path: Path | str) -> GeneratorSources:
+    """Return what a generator learned from.
+
+    Raises:
+        DataError: As `read_generator_header`.
+    """
+    content = _description(path)
+    check_is_generator(content, path)
+    try:
+        sources = [content, *content.get("further_sources", [])]
+        clips, takes = ([str(source[name]) for source in sources] for name in ("clip_sha256", "take_sha256"))
+        return GeneratorSources(tuple(clips), tuple(takes), str(content["face_model_sha256"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
+
+
+def read_generator_window(path: Path | str) -> int:
+    """Return how many frames of passes a generator looks at.
+
+    Raises:
+        DataError: See `read_generator_header`.
+    """
+    content = _description(path)
+    check_is_generator(content, path)
+    try:
+        return int(content["config"]["window"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"has a damaged description ({error!r})", where=path, remedy=_REMEDY) from error
 

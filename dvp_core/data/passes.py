@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from dvp_core.data.camera import Crop
+from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_arrays
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.maths.colour import srgb_encode
@@ -72,3 +73,20 @@ class PassSource(Protocol):
     def read(self, frame: int) -> PassFrame:
         """Return one frame's passes; a missing or damaged one raises `DataError`."""
         ...
+
+
+def window_frames(frame: int, frames: FrameRange, length: int) -> list[int]:
+    """Return the frame numbers of the window that ends at `frame`, oldest first.
+
+    Raises:
+        DataError: A frame of the window is not among `frames`.
+    """
+    wanted = [max(frame - back, min(frames.first, frame)) for back in range(length - 1, -1, -1)]
+    for number in wanted:
+        if number not in frames:
+            raise DataError(
+                f"the passes of frame {number} are missing, which frame {frame} needs with the {length - 1} before it",
+                where=f"passes {frames}",
+                remedy="Export the missing frames' passes",
+            )
+    return wanted

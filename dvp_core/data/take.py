@@ -23,6 +23,8 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.measurement import Measurement, measurement_arrays, measurement_from_arrays
 
 FORMAT_VERSION = 1
+TRACKED_TAKE = "tracked.take"
+"""Name of the performance as tracked where it lies beside exported passes."""
 _FACE_PREFIX = "face/"
 _MEASURED_PREFIX = "measured/"
 

@@ -22,10 +22,20 @@ TRANSLATION_SIGMAS = 2.0
 
 def limited_expression(expression: np.ndarray, names: Sequence[str], shown: np.ndarray) -> np.ndarray:
     """Return weights (F, E) with named shapes held in 0..1, widened to what the target has shown (F, E)."""
-    low = np.minimum(0.0, shown.min(axis=0))
-    high = np.maximum(1.0, shown.max(axis=0))
+    return np.clip(expression, *expression_range(names, shown))
+
+
+def expression_range(names: Sequence[str], shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest weights (E,) of the target: 0..1 for named shapes, widened to what it has shown.
+
+    Args:
+        names: E names; numbered modes have no limits.
+        shown: (F, E) what the target has shown.
+    """
     has_limits = np.array([is_named(name) for name in names], dtype=bool)
-    return np.where(has_limits, np.clip(expression, low, high), expression)
+    low = np.where(has_limits, np.minimum(0.0, shown.min(axis=0)), -np.inf)
+    high = np.where(has_limits, np.maximum(1.0, shown.max(axis=0)), np.inf)
+    return low, high
 
 
 def limited_gaze(gaze_rad: np.ndarray, shown_rad: np.ndarray) -> np.ndarray:

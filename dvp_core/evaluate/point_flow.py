@@ -10,18 +10,21 @@ _LEAST_SIDE_PX = 256
 _LEAST_CONTRAST = 2.0  # levels of 255, below which a patch shows noise
 
 
-def moved_points(before: np.ndarray, after: np.ndarray, points_px: np.ndarray) -> np.ndarray:
+def moved_points(
+    before: np.ndarray, after: np.ndarray, points_px: np.ndarray, *, is_enlarged: bool = True
+) -> np.ndarray:
     """Return where points of a picture lie in another one (dense inverse search, Kroeger et al. 2016).
 
     Args:
-        before: (R, R, 3) uint8, the picture the points are of.
-        after: (R, R, 3) uint8, of the same scene a little changed.
+        before: (H, W, 3) uint8, the picture the points are of.
+        after: (H, W, 3) uint8, of the same scene a little changed.
         points_px: (P, 2) pixels of `before`; beyond its border they move as the nearest pixel does.
+        is_enlarged: Whether small pictures are enlarged first, which is finer and four times as slow.
 
     Returns:
         (P, 2) pixels of `after`.
     """
-    times = max(-(-_LEAST_SIDE_PX // before.shape[0]), 1)
+    times = max(-(-_LEAST_SIDE_PX // before.shape[0]), 1) if is_enlarged else 1
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(0)
     gray = _gray(before, times)

@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dvp_core.data.errors import DataError
-from dvp_core.data.frame_range import FrameRange
-from dvp_core.data.passes import CHANNELS_PER_FRAME, PassFrame, PassSource
+from dvp_core.data.passes import CHANNELS_PER_FRAME, PassFrame, PassSource, window_frames
 from dvp_core.generator.networks import NetworkConfig, Window
 
 
@@ -40,23 +38,6 @@ class FrameWindow:
         """(9 * older frames, H / scale, W / scale) float32, oldest first."""
         none = self.newest[:, :, :0]
         return torch.cat(self.older or (none,), dim=2).float().movedim(2, 0).numpy()
-
-
-def window_frames(frame: int, frames: FrameRange, length: int) -> list[int]:
-    """Return the frame numbers of the window that ends at `frame`, oldest first.
-
-    Raises:
-        DataError: A frame of the window is not among `frames`.
-    """
-    wanted = [max(frame - back, min(frames.first, frame)) for back in range(length - 1, -1, -1)]
-    for number in wanted:
-        if number not in frames:
-            raise DataError(
-                f"the passes of frame {number} are missing, which frame {frame} needs with the {length - 1} before it",
-                where=f"passes {frames}",
-                remedy="Export the missing frames' passes",
-            )
-    return wanted
 
 
 def reduced(channels: np.ndarray, scale: int) -> np.ndarray:

@@ -1,23 +1,24 @@
 """Passes as multilayer OpenEXR files: ZIP, because it loses nothing and its checksum finds every flipped bit.
 
-Files of the project itself name their channels `color.R`; Blender puts the view layer's name before it and, from 5.0
-on, writes several parts. The reader takes all of these, and finds channels by name only. The OpenEXR library is
-imported when a file is read or written: Blender has none, and writes the same channels by its own means.
+Files of the project itself name their channels `color.R`; where Blender renders them itself it puts the view layer's
+name before it and, from 5.0 on, writes several parts. The reader takes all of these, and finds channels by name only.
+The OpenEXR library is imported when pixels are read: Blender has none, and only writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
-from dvp_core.data.files import write_atomically
+from dvp_core.data.files import write_bytes_atomically
 from dvp_core.data.passes import PassFrame
 from dvp_core.passes.exr_header import REMEDY, ExrPart, read_exr_header
+from dvp_core.passes.exr_writing import encode_exr
 
 FORMAT_VERSION = "1"
 PASS_CHANNELS: Mapping[str, str] = {
@@ -29,6 +30,23 @@ PASS_CHANNELS: Mapping[str, str] = {
 }
 HALF_PASSES = frozenset({"color", "gaze", "mask"})
 _LARGEST_HALF = 65504.0
+
+
+@dataclass(frozen=True)
+class PassHeader:
+    """What a file of passes says about itself.
+
+    Attributes:
+        frame: Plate frame number.
+        crop: The square of the plate that it shows.
+        take_sha256: The take that it was drawn from.
+        face_model_sha256: That take's face model.
+    """
+
+    frame: int
+    crop: Crop
+    take_sha256: str
+    face_model_sha256: str
 
 
 def header_attributes(pass_frame: PassFrame) -> dict[str, str]:
@@ -54,7 +72,7 @@ def write_pass_frame(path: Path | str, pass_frame: PassFrame) -> None:
         for name in PASS_CHANNELS
         for letter, picture in zip(PASS_CHANNELS[name], _planes(name, getattr(pass_frame, name)), strict=True)
     }
-    write_atomically(path, lambda temporary: write_channels(temporary, channels, header_attributes(pass_frame)))
+    write_bytes_atomically(path, encode_exr(channels, header_attributes(pass_frame)))
 
 
 def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
@@ -67,52 +85,50 @@ def _planes(name: str, picture: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(layers[:, :, number]) for number in range(layers.shape[2])]
 
 
-def write_channels(path: Path, channels: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
-    """Write planes (H, W), halves or floats, under their names, with texts in the header; not atomically.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written.
-    """
-    import OpenEXR
-
-    header: dict[str, Any] = {
-        "compression": OpenEXR.ZIP_COMPRESSION,
-        "type": OpenEXR.scanlineimage,
-        **attributes,
-    }
-    try:
-        # The library empties what it is given when it closes, hence the copies.
-        with OpenEXR.File(header, dict(channels), num_threads=0) as file:
-            file.write(str(path))
-    except RuntimeError as error:  # how the library tells of a full disk
-        raise OSError(str(error)) from error
-
-
 def read_pass_frame(path: Path | str) -> PassFrame:
     """Read one frame's passes, written by this project or by Blender.
 
     Raises:
         DataError: No such file, damaged, or without a channel or attribute that passes have.
     """
+    header, places = _header_and_places(path)
+    planes = _read_planes(path, places)
+    pictures = {name: np.stack(planes[name], axis=2) for name in PASS_CHANNELS}
+    return PassFrame(
+        frame=header.frame,
+        color=pictures["color"],
+        corr=pictures["corr"],
+        gaze=pictures["gaze"],
+        mask=pictures["mask"][:, :, 0],
+        depth=pictures["depth"][:, :, 0],
+        crop=header.crop,
+        take_sha256=header.take_sha256,
+        face_model_sha256=header.face_model_sha256,
+    )
+
+
+def read_pass_header(path: Path | str) -> PassHeader:
+    """Return what one frame's file claims to hold; everything is checked but the pixels, of which none is decoded.
+
+    Raises:
+        DataError: No such file, too large, or without a channel or attribute that passes have.
+    """
+    return _header_and_places(path)[0]
+
+
+_Places = Mapping[str, list[tuple[int, str]]]
+
+
+def _header_and_places(path: Path | str) -> tuple[PassHeader, _Places]:
+    """Return the checked header, and where each channel lies."""
     parts = read_exr_header(path)
     crop, texts = _crop_and_texts(parts, path)
     places = {
         name: [_find(parts, f"{name}.{letter}", path) for letter in letters] for name, letters in PASS_CHANNELS.items()
     }
     _check_places(parts, places, crop, path)
-    planes = _read_planes(path, places)
-    pictures = {name: np.stack(planes[name], axis=2) for name in PASS_CHANNELS}
-    return PassFrame(
-        frame=_whole_number(texts, "dvp.frame", path),
-        color=pictures["color"],
-        corr=pictures["corr"],
-        gaze=pictures["gaze"],
-        mask=pictures["mask"][:, :, 0],
-        depth=pictures["depth"][:, :, 0],
-        crop=crop,
-        take_sha256=texts["dvp.take_sha256"],
-        face_model_sha256=texts["dvp.face_model_sha256"],
-    )
+    frame = _whole_number(texts, "dvp.frame", path)
+    return PassHeader(frame, crop, texts["dvp.take_sha256"], texts["dvp.face_model_sha256"]), places
 
 
 def read_final_picture(path: Path | str) -> np.ndarray:
@@ -126,9 +142,6 @@ def read_final_picture(path: Path | str) -> np.ndarray:
     if missing:
         raise DataError(f"has no channel '{missing[0]}'", where=path)
     return np.stack(_read_planes(path, {"final": [(0, letter) for letter in "RGB"]})["final"], axis=2)
-
-
-_Places = Mapping[str, list[tuple[int, str]]]
 
 
 def _crop_and_texts(parts: tuple[ExrPart, ...], path: Path | str) -> tuple[Crop, dict[str, str]]:

@@ -16,6 +16,7 @@ from dvp_core.data.files import open_for_reading
 
 LARGEST_SIDE_PX = 8192
 _LARGEST_HEADER_BYTES = 1 << 20
+_USUAL_HEADER_BYTES = 8192
 _LARGEST_PICTURE_BYTES = 2 << 30
 _LARGEST_PART_COUNT = 64
 _LARGEST_CHANNEL_COUNT = 256
@@ -48,8 +49,7 @@ def read_exr_header(path: Path | str) -> tuple[ExrPart, ...]:
     Raises:
         DataError: Not an OpenEXR picture of scan lines, or one larger than any pass.
     """
-    with open_for_reading(path) as stream:
-        content = stream.read(_LARGEST_HEADER_BYTES)
+    content = _beginning(path)
     if len(content) < 8 or content[:4] != _MAGIC:
         raise DataError("is no OpenEXR file", where=path, remedy=REMEDY)
     flags = struct.unpack_from("<I", content, 4)[0]
@@ -61,6 +61,24 @@ def read_exr_header(path: Path | str) -> tuple[ExrPart, ...]:
         raise DataError(f"has a damaged header ({error})", where=path, remedy=REMEDY) from error
     _check_size(parts, path)
     return parts
+
+
+def _beginning(path: Path | str) -> bytes:
+    """Return the bytes that hold the header: the first few thousand, or many more where the pixels begin later."""
+    with open_for_reading(path) as stream:
+        content = stream.read(_USUAL_HEADER_BYTES)
+        if len(content) < _USUAL_HEADER_BYTES or _is_whole(content):
+            return content
+        return content + stream.read(_LARGEST_HEADER_BYTES - len(content))
+
+
+def _is_whole(content: bytes) -> bool:
+    flags = struct.unpack_from("<I", content, 4)[0]
+    try:
+        _parts(content, is_multipart=bool(flags & _FLAG_MULTIPART))
+    except (struct.error, ValueError, KeyError):
+        return False
+    return True
 
 
 def _parts(content: bytes, *, is_multipart: bool) -> tuple[ExrPart, ...]:

@@ -14,7 +14,7 @@ from dvp_core.data.files import canonical_json, sha256_of_arrays, sha256_of_byte
 from dvp_core.data.passes import PassFrame, PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.movie import (
     STAGE,
     Composition,
@@ -26,7 +26,7 @@ from dvp_core.pipeline.movie import (
 )
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.pipeline.watermark import mark_for
-from dvp_core.trust import Label, Mark, publish_frame, publish_frame_list, publish_layers, read_frame_key
+from dvp_core.trust import Label, Mark, Work, publish_frame, publish_frame_list, publish_layers, read_frame_key
 from dvp_core.video import open_clip
 
 COMPOSE_VERSION = 1
@@ -62,8 +62,12 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
         progress: Told after every frame.
 
     Raises:
-        DataError: Another suffix, frames outside the clip, or inputs that do not fit each other.
+        DataError: Another suffix, a sound, frames outside the clip, or inputs that do not fit each other.
     """
+    if inputs.sound is not None:
+        raise DataError(
+            "a sequence of pictures has no sound", where=output, remedy="Name a movie, or leave --sound out"
+        )
     if Path(output).suffix.lower() not in _SUFFIXES:
         raise DataError(
             "names no sequence that can be written", where=output, remedy="End it in .####.png or .####.exr"
@@ -72,6 +76,7 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
     before = None if inputs.unedited is None else unedited_passes(inputs.unedited, face_model=inputs.face_model)
     source = open_clip(inputs.plate)
     check_frames(frames, source)
+    hash_of_consent = admitted_sha256(inputs.consent, Work("compose", clips_sha256=(source.clip.sha256,)))
     mark = mark_for(inputs.consent, source.clip.sha256)
     shot = _Shot(Squares(inputs.template, frames), PassFolder(inputs.passes), before, source, mark)
     for done, frame in enumerate(frames, start=1):
@@ -80,7 +85,7 @@ def compose_frames(inputs: Composition, output: Path | str, *, progress: Progres
     label = Label(
         is_plate_kept=True,
         plate=inputs.plate if inputs.plate.is_file() else None,
-        consent_sha256=consent_sha256(inputs.consent),
+        consent_sha256=hash_of_consent,
         watermark_id=None if mark is None else mark.id,
     )
     return publish_frame_list(Path(output).parent, [frame_path(output, frame) for frame in frames], label=label)

@@ -30,14 +30,14 @@ from dvp_core.data.take import Take
 from dvp_core.passes import PassFolder
 from dvp_core.pipeline.children import run_module
 from dvp_core.pipeline.clips import open_clip_of
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.movie import Composition, compose_movie
 from dvp_core.pipeline.passes import export_passes_of
 from dvp_core.pipeline.pictures import SheetRow, pass_pictures, rig_picture, sheet
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.pipeline.track import track_clip, tracking_figures
 from dvp_core.pipeline.train import train_generator, train_options
-from dvp_core.trust import Label, publish_still, verify
+from dvp_core.trust import Label, Work, publish_still, verify
 from dvp_core.video import read_image
 
 _SHEET_ROWS = 6
@@ -237,7 +237,7 @@ def _publish_contact_sheet(options: DemoOptions, take: Take, edit: Edit) -> None
     label = Label(
         is_plate_kept=True,
         description="A sheet that shows filmed frames beside frames re-rendered by a neural network.",
-        consent_sha256=consent_sha256(options.consent),
+        consent_sha256=admitted_sha256(options.consent, Work("compose", clips_sha256=(take.clip.sha256,))),
     )
     publish_still(options.output / "contact.png", picture, label=label)
 

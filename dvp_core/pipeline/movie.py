@@ -16,12 +16,21 @@ from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.passes import PassSource
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.passes import PassFolder, RenderedPasses
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.render_frames import frame_path
 from dvp_core.pipeline.watermark import mark_for, marked
-from dvp_core.trust import Label, Mark, PublishedMovie, publish_movie
-from dvp_core.video import DEFAULT_IMAGE_FPS, open_clip, plate_sound, read_image
+from dvp_core.trust import Label, Mark, PublishedMovie, Work, publish_movie
+from dvp_core.video import (
+    DEFAULT_IMAGE_FPS,
+    ImageSource,
+    MovieSource,
+    PlateSound,
+    dubbed_sound,
+    open_clip,
+    plate_sound,
+    read_image,
+)
 
 STAGE = "compose"
 
@@ -54,7 +63,8 @@ class Composition:
         unedited: The performance as tracked, a `*.take` or the folder of its passes: what the edit leaves alone stays
             the plate's own.
         face_model: The model that take was tracked with, where it carries no face of its own.
-        consent: Consent record to name in the label.
+        consent: Consent record, which must allow it; named in the label.
+        sound: What is heard instead of the plate's own sound, from the plate's first frame on.
     """
 
     frames: Path
@@ -63,6 +73,7 @@ class Composition:
     unedited: Path | None = None
     face_model: Path | None = None
     consent: Path | None = None
+    sound: Path | None = None
 
     @property
     def template(self) -> Path:
@@ -81,6 +92,7 @@ def make_movie(
     plate: Path | str | None = None,
     fps: Fraction | None = None,
     consent: Path | str | None = None,
+    sound: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> PublishedMovie:
     """Publish the movie of a rendered shot.
@@ -98,19 +110,29 @@ def make_movie(
         face_model: The model that take was tracked with, where it carries no face of its own.
         plate: The clip, for its pictures, sound and rate.
         fps: Rate of the movie; the plate's where there is one.
-        consent: Consent record to name in the label.
+        consent: Consent record, which must allow it; named in the label.
+        sound: Sound file or movie that is heard instead of the plate's own sound; it begins with the plate's first
+            frame. Needs the plate.
         progress: Told after every frame.
+
+    Raises:
+        DataError: Frames outside the clip, a sound without a plate or under frames with gaps, or a file that cannot
+            be read.
     """
     squares = Squares(Path(template), frames)
     source = None if plate is None else open_clip(plate, fps=fps)
+    work = Work("compose", clips_sha256=() if source is None else (source.clip.sha256,))
+    admitted = admitted_sha256(consent, work)
     mark = mark_for(consent, None if source is None else source.clip.sha256)
     label = Label(
         is_plate_kept=source is not None and passes is not None,
         plate=Path(plate) if plate is not None and Path(plate).is_file() else None,
-        consent_sha256=consent_sha256(consent),
+        consent_sha256=admitted,
         watermark_id=None if mark is None else mark.id,
     )
     if source is None:
+        if sound is not None:
+            raise DataError("there is no plate whose frames the sound goes with", where=sound, remedy="Give the plate")
         return publish_movie(
             output, _told(squares, marked(_bare(squares), mark), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
         )
@@ -119,15 +141,27 @@ def make_movie(
     if passes is not None:
         before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
         pictures = _composed(squares, source, PassFolder(passes), before, mark)
-    is_continuous = frames == FrameRange.span(frames.first, frames.last)
     return publish_movie(
         output,
         _told(squares, pictures, progress),
         fps=source.clip.fps,
         label=label,
-        sound=plate_sound(source, frames.first - source.clip.start_frame) if is_continuous else None,
+        sound=_sound_of(source, frames, sound),
         pixel_aspect=source.clip.pixel_aspect,
     )
+
+
+def _sound_of(source: MovieSource | ImageSource, frames: FrameRange, sound: Path | str | None) -> PlateSound | None:
+    """Return what is heard: the given sound, else the plate's; nothing of the plate's where frames are left out."""
+    is_continuous = frames == FrameRange.span(frames.first, frames.last)
+    first_index = frames.first - source.clip.start_frame
+    if sound is None:
+        return plate_sound(source, first_index) if is_continuous else None
+    if not is_continuous:
+        raise DataError(
+            f"frames {frames} have gaps, and no sound goes with these", where=sound, remedy="Render them all"
+        )
+    return dubbed_sound(sound, first_index, source.clip.fps)
 
 
 def rendered_frames(folder: Path | str, name: str = "frame.####.png") -> FrameRange:
@@ -158,6 +192,7 @@ def compose_movie(inputs: Composition, output: Path | str, *, progress: Progress
         face_model=inputs.face_model,
         plate=inputs.plate,
         consent=inputs.consent,
+        sound=inputs.sound,
         progress=progress,
     )
     return movie.path

@@ -22,15 +22,16 @@ from dvp_core.data.passes import PassFrame
 
 if TYPE_CHECKING:  # torch and the label's library are loaded by whoever paints, not by a farm head that passes on
     from dvp_core.generator import Generator
-    from dvp_core.trust import Label
+    from dvp_core.trust import Label, Work
 
 
 @dataclass(frozen=True)
 class PreviewPainter:
-    """A generator that paints one frame at a time, and the hash of its file."""
+    """A generator that paints one frame at a time, the hash of its file, and what a record of consent must allow."""
 
     generator: Generator
     generator_sha256: str
+    work: Work
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,12 @@ def open_preview(generator: Path | str, *, device: str = "cpu") -> PreviewPainte
     from dvp_core.generator.checkpoint import read_facts
     from dvp_core.generator.devices import chosen_device
     from dvp_core.generator.settings import settings_for
+    from dvp_core.pipeline.consent import work_with_generator
 
     settings = replace(settings_for(read_facts(generator).preset, chosen_device(device)), batch_size=1)
-    return PreviewPainter(load_generator(generator, device=device, settings=settings), sha256_of_file(generator))
+    digest = sha256_of_file(generator)
+    loaded = load_generator(generator, device=device, settings=settings)
+    return PreviewPainter(loaded, digest, work_with_generator("preview", generator, digest))
 
 
 def paint_window(painter: PreviewPainter, window: Sequence[PassFrame]) -> np.ndarray:
@@ -109,14 +113,15 @@ def make_preview(
     """Return the labelled picture of a window's last frame; see `paint_window`.
 
     Raises:
-        DataError: As `paint_window`; the consent record is none or was changed; or keys that cannot be used.
+        ConsentRefusedError: The record does not allow it.
+        DataError: As `paint_window`; or keys that cannot be used.
     """
-    from dvp_core.pipeline.consent import consent_sha256
+    from dvp_core.pipeline.consent import admitted_sha256
     from dvp_core.trust import Label
 
     label = Label(
         is_plate_kept=False,
-        consent_sha256=consent_sha256(consent),
+        consent_sha256=admitted_sha256(consent, painter.work),
         inputs_sha256={"generator": painter.generator_sha256},
     )
     started_s = time.monotonic()
@@ -132,5 +137,5 @@ def _labelled(image: np.ndarray, label: Label) -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="dvp-preview-") as folder:
         path = Path(folder) / "preview.png"
-        publish_still(path, image, label=label)
+        publish_still(path, image, label=label, is_kept=False)
         return path.read_bytes()

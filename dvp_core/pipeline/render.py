@@ -7,7 +7,7 @@ from pathlib import Path
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
 from dvp_core.data.render_settings import RenderWishes
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256, work_with_generator
 from dvp_core.pipeline.render_frames import FrameRecord, frame_path, open_shot, render_frames
 from dvp_core.pipeline.render_settings import settled_settings
 from dvp_core.trust import Label, publish_frame_list
@@ -34,11 +34,15 @@ def render_shot(
         generator: The `*.safetensors`.
         output: Folder of the frames.
         frames: Plate frames to render; all of the passes where not given.
-        consent: Consent record to name in the list.
+        consent: Consent record, which must allow it; named in the list.
         device: "cpu" or "cuda".
         wishes: Batch size, threads and precision where they are asked for; what stands in the folder goes on else.
         progress: Told after every frame.
+
+    Raises:
+        ConsentRefusedError: The record does not allow to render with this generator now.
     """
+    hash_of_consent = admitted_sha256(consent, work_with_generator("render", generator))
     settings = settled_settings(output, generator, device=device, wishes=wishes)
     shot = open_shot(passes, generator, device=device, settings=settings)
     wanted = shot.passes.frames if frames is None else frames
@@ -50,7 +54,7 @@ def render_shot(
         progress(STAGE, len(records), len(wanted))
     label = Label(
         is_plate_kept=False,
-        consent_sha256=consent_sha256(consent),
+        consent_sha256=hash_of_consent,
         inputs_sha256={"generator": shot.generator_sha256},
     )
     publish_frame_list(output, [frame_path(template, record.frame) for record in records], label=label)

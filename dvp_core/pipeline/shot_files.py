@@ -16,7 +16,7 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.files import canonical_json, sha256_of_file, write_bytes_atomically
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.job import Job, job_to_dict, write_job
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.render_frames import frame_path
 
 _SHEET_COLUMNS = 6
@@ -43,6 +43,12 @@ class ListedFrame:
     seconds: float
 
 
+def shot_file_names(output: Path | str) -> tuple[str, ...]:
+    """Return the names of the files that may stand beside the frames of an output template."""
+    movie = f"{Path(output).parent.name}.mp4"
+    return ("job.json", "manifest.json", "frames.label.json", "contact.png", movie)
+
+
 def publish_job_files(
     job: Job, frames: Sequence[ListedFrame], *, output: Path, consent: Path | None = None
 ) -> tuple[Path, ...]:
@@ -57,8 +63,9 @@ def publish_job_files(
     Raises:
         DataError: A frame's file is gone or is not the one that was recorded.
     """
-    from dvp_core.trust import Label, publish_frame_list
+    from dvp_core.trust import Label, Work, publish_frame_list
 
+    hash_of_consent = admitted_sha256(consent, Work("render"))
     for listed in frames:
         path = frame_path(output, listed.frame)
         if not path.is_file() or sha256_of_file(path) != listed.sha256:
@@ -68,25 +75,25 @@ def publish_job_files(
     manifest = {
         "schema_version": 1,
         "job": job_to_dict(job),
-        "consent_sha256": consent_sha256(consent),
+        "consent_sha256": hash_of_consent,
         "frames": [asdict(listed) | {"file": frame_path(output, listed.frame).name} for listed in frames],
     }
     write_bytes_atomically(folder / "manifest.json", canonical_json(manifest))
     paths = [frame_path(output, listed.frame) for listed in frames]
-    label = Label(is_plate_kept=False, consent_sha256=consent_sha256(consent), inputs_sha256=job.inputs_sha256)
+    label = Label(is_plate_kept=False, consent_sha256=hash_of_consent, inputs_sha256=job.inputs_sha256)
     signed = publish_frame_list(folder, paths, label=label)
     return folder / "job.json", folder / "manifest.json", signed
 
 
 def publish_contact_sheet(frames: Sequence[int], *, output: Path, consent: Path | None = None) -> Path:
     """Publish `contact.png`, up to 24 frames spread evenly over the shot, and return its path."""
-    from dvp_core.trust import Label, publish_still
+    from dvp_core.trust import Label, Work, publish_still
     from dvp_core.video import read_image
 
     chosen = sorted({frames[round(index)] for index in np.linspace(0, len(frames) - 1, _SHEET_FRAMES)})
     pictures = [_shrunk(read_image(frame_path(output, frame))) for frame in chosen]
     path = output.parent / "contact.png"
-    label = Label(is_plate_kept=False, consent_sha256=consent_sha256(consent))
+    label = Label(is_plate_kept=False, consent_sha256=admitted_sha256(consent, Work("render")))
     publish_still(path, contact_sheet(pictures), label=label)
     return path
 

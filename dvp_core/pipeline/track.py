@@ -22,11 +22,12 @@ from dvp_core.landmarks import detector_named
 from dvp_core.maths.lens import PlateCorrection
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import part_of
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256
 from dvp_core.pipeline.model import load_face_model
 from dvp_core.pipeline.plate import corrected_points, corrected_source, correction_of, correction_settings
 from dvp_core.tracking import TrackOptions, track
 from dvp_core.tracking.batched.options import Batches, Device
+from dvp_core.trust import Work
 from dvp_core.video import open_clip
 from dvp_core.video.cuts import find_cuts
 
@@ -104,7 +105,7 @@ def track_clip(
         face: Which face, where several are seen.
         frames: A run of consecutive plate frames; the whole clip where not given.
         subject: Pseudonym of the person; the clip's name without its suffix where not given.
-        consent: A consent record, whose hash the take will carry.
+        consent: A consent record, which must allow it; the take carries its hash.
         detector: Which detector finds the points where no file is given.
         weights: The detector's weights.
         detector_table: How the detector sees the face model, from `calibrate_detector`; where not given the one that
@@ -115,6 +116,7 @@ def track_clip(
         progress: Told as the work goes on.
     """
     source = open_clip(clip, fps=fps)
+    hash_of_consent = admitted_sha256(consent, Work("track", clips_sha256=(source.clip.sha256,)))
     correction = correction_of(source.clip, lens, pixel_aspect)
     options = _with_focal_of(correction, options or TrackOptions())
     smoothing = checked_smoothing(smoothing)
@@ -164,7 +166,7 @@ def track_clip(
     take = replace(
         take,
         subject=subject or Path(clip).stem.strip("#."),
-        consent_sha256=consent_sha256(consent),
+        consent_sha256=hash_of_consent,
         tool_version=dvp_core.__version__,
     )
     return _written(smooth(take, smoothing), output, steps)

@@ -13,9 +13,10 @@ import numpy as np
 
 from dvp_core.compose import crop_plate
 from dvp_core.data.errors import DataError
+from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.progress import Progress, no_progress
-from dvp_core.data.take import Take
+from dvp_core.data.take import Take, read_take
 from dvp_core.generator import (
     Footage,
     Preset,
@@ -29,9 +30,10 @@ from dvp_core.generator import (
 )
 from dvp_core.pipeline import recipe
 from dvp_core.pipeline.clips import open_clip_of
-from dvp_core.pipeline.consent import consent_sha256
+from dvp_core.pipeline.consent import admitted_sha256, work_on_takes
 from dvp_core.pipeline.model import load_take
 from dvp_core.pipeline.passes import export_passes_of
+from dvp_core.trust import enter
 
 Tell = Callable[[str], None]
 """Takes one sentence for people."""
@@ -96,7 +98,7 @@ def train_generator(
         start_from: An earlier generator to begin with.
         passes: See `TrainingInputs`.
         face_model: See `load_take`.
-        consent: Consent record to name in the generator.
+        consent: Consent record, which must allow to train on every clip; named in the generator and the ledger.
         tell: Told what the footage hardly shows, before the work begins.
         progress: Told as the work goes on.
 
@@ -104,15 +106,17 @@ def train_generator(
         The training record.
 
     Raises:
+        ConsentRefusedError: The record does not allow this training now.
         DataError: See `dvp_core.generator.train_on`.
     """
     options = options or train_options()
+    pairs = [(take, clip), *further]
+    hash_of_consent = _admitted(consent, [path for path, _ in pairs], start_from)
     hashed = {"take": take, "consent": consent, "start_from": start_from}
     hashed |= {f"take {number}": path for number, (path, _) in enumerate(further, start=2)}
     steps = recipe.recipe_of("train", hashed, asdict(options))
     if not recipe.is_fresh(output, steps):
-        hash_of_consent = consent_sha256(consent)
-        inputs = TrainingInputs([(take, clip), *further], passes, face_model)
+        inputs = TrainingInputs(pairs, passes, face_model)
         with _footage(inputs, output, options, tell, progress) as footage:
             train_on(
                 footage,
@@ -122,8 +126,16 @@ def train_generator(
                 consent_sha256=hash_of_consent,
                 progress=progress,
             )
+        enter("generator", sha256_of_file(output), consent_sha256=hash_of_consent)
         recipe.record(output, steps)
     return dict(load_generator(output).facts.record)
+
+
+def _admitted(consent: Path | str | None, takes: Sequence[Path | str], start_from: Path | str | None) -> str | None:
+    if consent is None:
+        return None
+    work = work_on_takes("train", map(read_take, takes), begins_with_generator=start_from is not None)
+    return admitted_sha256(consent, work)
 
 
 def make_images(

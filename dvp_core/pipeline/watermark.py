@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dvp_core.trust import ConsentRecord, Mark, mark_id, read_consent, watermark_key
+from dvp_core.trust import Mark, mark_id, read_consent, watermark_key
 
 
 def mark_for(consent: Path | str | None, plate_sha256: str | None) -> Mark | None:
@@ -21,14 +21,9 @@ def mark_for(consent: Path | str | None, plate_sha256: str | None) -> Mark | Non
         DataError: The record was changed after it was signed, or the studio's secret cannot be used.
     """
     record = None if consent is None else read_consent(consent)
-    if record is not None and is_waived(record):
+    if record is not None and record.terms.is_watermark_waived:
         return None
     return Mark(watermark_key(), mark_id(None if record is None else record.sha256, plate_sha256))
-
-
-def is_waived(record: ConsentRecord) -> bool:
-    """Tell whether a consent record allows outputs without the mark; one that does not speak of it does not."""
-    return getattr(getattr(record, "terms", record), "is_watermark_waived", False) is True
 
 
 def marked(pictures: Iterator[np.ndarray], mark: Mark | None) -> Iterator[np.ndarray]:

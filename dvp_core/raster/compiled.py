@@ -1,7 +1,7 @@
 """The rasteriser compiled by numba: bit-identical to `reference.py`, some twenty times as fast.
 
 numba is imported when the first picture is drawn, so that this file loads where there is none. Fast maths stay off:
-they would let the compiler reorder sums, and the twins would differ in the last bit.
+they would let the compiler reorder sums, and the twins would differ in the last bit. Other threads run meanwhile.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def _kernel() -> Callable[..., None]:
     import numba
 
     try:
-        return numba.njit(cache=True)(_draw_all)
+        return numba.njit(cache=True, nogil=True)(_draw_all)
     except RuntimeError:
         # numba found no folder in which it may keep the machine code; it compiles for this process alone.
-        return numba.njit(_draw_all)
+        return numba.njit(nogil=True)(_draw_all)
 
 
 def _draw_all(

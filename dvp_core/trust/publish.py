@@ -19,12 +19,13 @@ import numpy as np
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file, write_atomically, write_bytes_atomically
-from dvp_core.passes.exr import write_channels
 from dvp_core.passes.exr_header import read_exr_header
+from dvp_core.passes.exr_writing import encode_exr
 from dvp_core.trust.c2pa_files import C2paError, is_embeddable, read_manifest, sidecar_of, sign_beside, sign_embedded
 from dvp_core.trust.frame_list import FrameList, list_path, listed_frame
 from dvp_core.trust.keys import SigningKeys, signing_keys
 from dvp_core.trust.label import Label
+from dvp_core.trust.ledger import OutputKind, enter
 from dvp_core.video import EncodeOptions, PlateSound, encode_movie, read_image, read_png_text, write_png
 
 FRAME_KEY = "dvp-frame-key"
@@ -61,7 +62,7 @@ def publish_layers(path: Path | str, layers: Mapping[str, np.ndarray], *, key: s
     if Path(path).suffix.lower() != ".exr":
         raise DataError(f"layers are written as OpenEXR, not as '{Path(path).suffix}'", where=path)
     channels = {name: plane for layer, picture in layers.items() for name, plane in _planes(layer, picture)}
-    write_atomically(path, lambda temporary: write_channels(temporary, channels, {FRAME_KEY: key}))
+    write_bytes_atomically(path, encode_exr(channels, {FRAME_KEY: key}))
 
 
 def _planes(layer: str, picture: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -95,7 +96,9 @@ def _write_checked_png(temporary: Path, image: np.ndarray, key: str | None) -> N
         raise DataError("reads back with other pixels than were written", where=temporary, remedy="Check the disk")
 
 
-def publish_still(path: Path | str, image: np.ndarray, *, label: Label, key: str | None = None) -> None:
+def publish_still(
+    path: Path | str, image: np.ndarray, *, label: Label, key: str | None = None, is_kept: bool = True
+) -> None:
     """Publish a single picture as a PNG with its label inside.
 
     Args:
@@ -103,6 +106,7 @@ def publish_still(path: Path | str, image: np.ndarray, *, label: Label, key: str
         image: sRGB-encoded RGB, shape (height, width, 3), uint8.
         label: What is said of it.
         key: Hash of everything it was made from, where it has one.
+        is_kept: Whether it stays; a preview that is only looked at has no line in the ledger.
 
     Raises:
         DataError: Not a PNG's name, not a picture, keys that cannot be used, or the disk is full.
@@ -112,7 +116,8 @@ def publish_still(path: Path | str, image: np.ndarray, *, label: Label, key: str
     with _working_folder(Path(path)) as folder:
         plain = folder / f"plain{Path(path).suffix.lower()}"
         _write_checked_png(plain, image, key)
-        write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys))
+        kind: OutputKind | None = "still" if is_kept else None
+        write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys, kind))
 
 
 @dataclass(frozen=True)
@@ -162,9 +167,9 @@ def publish_movie(
         plain = folder / f"plain{path.suffix.lower()}"
         frame_count = encode_movie(plain, frames, fps=fps, options=options, sound=sound, pixel_aspect=pixel_aspect)
         if is_embeddable(path):
-            write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys))
+            write_atomically(path, lambda temporary: _sign_checked(plain, temporary, label, keys, "movie"))
         else:
-            _publish_with_sidecar(plain, path, label, keys)
+            _publish_with_sidecar(plain, path, label, keys, "movie")
     return PublishedMovie(path, frame_count, sha256_of_file(path))
 
 
@@ -187,9 +192,21 @@ def _working_folder(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _sign_checked(plain: Path, temporary: Path, label: Label, keys: SigningKeys) -> None:
+def _sign_checked(plain: Path, temporary: Path, label: Label, keys: SigningKeys, kind: OutputKind | None) -> None:
     sign_embedded(plain, temporary, label, keys)
     _check_label(temporary, keys, sidecar=None)
+    if kind is not None:
+        _enter(kind, temporary, label)
+
+
+def _enter(kind: OutputKind, path: Path, label: Label) -> None:
+    enter(
+        kind,
+        sha256_of_file(path),
+        consent_sha256=label.consent_sha256,
+        source_type=label.source_type,
+        inputs_sha256=label.inputs_sha256,
+    )
 
 
 def _check_label(path: Path, keys: SigningKeys, *, sidecar: Path | None) -> None:
@@ -206,7 +223,7 @@ def _check_label(path: Path, keys: SigningKeys, *, sidecar: Path | None) -> None
         )
 
 
-def _publish_with_sidecar(plain: Path, path: Path, label: Label, keys: SigningKeys) -> None:
+def _publish_with_sidecar(plain: Path, path: Path, label: Label, keys: SigningKeys, kind: OutputKind) -> None:
     """Publish a file and its label beside it, in an order that never shows the file without its own label."""
     sidecar = sidecar_of(path)
     named = plain.with_name(path.name)
@@ -214,6 +231,7 @@ def _publish_with_sidecar(plain: Path, path: Path, label: Label, keys: SigningKe
     trial = sidecar_of(named)
     trial.write_bytes(sign_beside(named, label, keys))
     _check_label(named, keys, sidecar=trial)
+    _enter(kind, named, label)
     path.unlink(missing_ok=True)
     write_bytes_atomically(sidecar, trial.read_bytes())
     write_atomically(path, lambda temporary: _move(named, temporary))
@@ -242,5 +260,5 @@ def publish_frame_list(folder: Path | str, frames: Iterable[Path | str], *, labe
     with _working_folder(path) as working:
         plain = working / "list.json"
         plain.write_bytes(content)
-        _publish_with_sidecar(plain, path, label, keys)
+        _publish_with_sidecar(plain, path, label, keys, "frames")
     return path

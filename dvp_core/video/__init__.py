@@ -10,7 +10,8 @@ from dvp_core.video.images import IMAGE_SUFFIXES, ImageSource, read_image
 from dvp_core.video.movie import MovieSource
 from dvp_core.video.opening import DEFAULT_IMAGE_FPS, check_readable, clip_sha256, open_clip
 from dvp_core.video.png import encode_png, read_png_text, write_png
-from dvp_core.video.sound import PlateSound, plate_sound
+from dvp_core.video.sound import PlateSound, dubbed_sound, plate_sound
+from dvp_core.video.sound_samples import read_sound
 from dvp_core.video.undistorted import UndistortedSource, undistorted
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "UndistortedSource",
     "check_readable",
     "clip_sha256",
+    "dubbed_sound",
     "encode_movie",
     "encode_png",
     "find_cuts",
@@ -30,6 +32,7 @@ __all__ = [
     "plate_sound",
     "read_image",
     "read_png_text",
+    "read_sound",
     "undistorted",
     "write_png",
 ]

@@ -30,6 +30,7 @@ MAX_PIXELS = 8192 * 4608
 _MAX_FRAMES = 2_000_000
 # FFmpeg guesses a format from the content: without this list a text file named x.mp4 can make it open other files.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,mxf,flv,ogg,asf"
+SOUND_FORMATS = f"{_FORMATS},wav,w64,aiff,flac,mp3,aac"
 _CUT_REMEDY = "The file is damaged or was not copied whole; copy or export it again"
 _LARGEST_ROTATION_ERROR_DEG = 1
 _FORWARD_DECODE_LIMIT_FRAMES = 48
@@ -60,11 +61,11 @@ class MovieFacts:
     is_counted: bool = False
 
 
-def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
+def open_container(path: Path, *, max_pixels: int = MAX_PIXELS, formats: str = _FORMATS) -> InputContainer:
     """Open a movie with the doors shut: known formats, local files, limited pictures.
 
     Raises:
-        DataError: Missing, empty or not a movie.
+        DataError: Missing, empty or not of these formats.
     """
     if not path.is_file():
         raise DataError("does not exist or is no file", where=path, remedy="Check the path")
@@ -75,12 +76,13 @@ def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContaine
             f"file:{path.resolve()}",
             mode="r",
             options=_decoder_limits(max_pixels),
-            container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            container_options={"format_whitelist": formats, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
     except (FFmpegError, ValueError) as error:
+        kind = "a sound" if formats == SOUND_FORMATS else "a movie"
         raise DataError(
-            f"is not a movie that can be read, or it is cut ({_reason(error)})", where=path, remedy=_CUT_REMEDY
+            f"is not {kind} that can be read, or it is cut ({_reason(error)})", where=path, remedy=_CUT_REMEDY
         ) from error
 
 

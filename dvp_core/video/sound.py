@@ -1,4 +1,6 @@
-"""The plate's sound under the new pictures: copied where the container may hold it, else encoded anew; always trimmed.
+"""The plate's sound or a dubbed one under the new pictures: copied where the container may hold it, else encoded anew.
+
+It is always trimmed to the pictures.
 
 Nothing here changes the sound itself. Copying cuts at the codec's own blocks (21 ms of AAC); encoding cuts at samples.
 """
@@ -18,8 +20,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
+from dvp_core.data.errors import DataError
 from dvp_core.video.images import ImageSource
-from dvp_core.video.movie import MovieSource, open_container
+from dvp_core.video.movie import SOUND_FORMATS, MovieSource, open_container
 
 _PCM = frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_s16be", "pcm_s24be"})
 _COPIED_CODECS = {
@@ -35,7 +38,7 @@ class PlateSound:
     """Which sound accompanies a movie that is to be encoded.
 
     Attributes:
-        path: The movie whose first sound track is taken.
+        path: The file whose first sound track is taken.
         start_s: Time in that file, by its own clock, of the first picture to be encoded.
     """
 
@@ -52,6 +55,34 @@ def plate_sound(source: MovieSource | ImageSource, first_index: int = 0) -> Plat
         return None
     facts = source.facts
     return PlateSound(source.path, facts.stamps[0] * facts.time_base + first_index / facts.fps)
+
+
+def dubbed_sound(path: Path | str, first_index: int, fps: Fraction) -> PlateSound:
+    """Return another file's sound for pictures from index `first_index` on, its beginning at the clip's first picture.
+
+    Args:
+        path: A sound file, or a movie whose first sound track is taken.
+        first_index: Index of the first picture shown.
+        fps: The pictures' rate.
+
+    Raises:
+        DataError: The file cannot be read or holds no sound.
+    """
+    with open_container(Path(path), formats=SOUND_FORMATS) as container:
+        stream = sound_stream(container, path)
+        begins_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))
+    return PlateSound(Path(path), begins_s + first_index / fps)
+
+
+def sound_stream(container: InputContainer, path: Path | str) -> AudioStream:
+    """Return the first sound track of a file.
+
+    Raises:
+        DataError: There is none.
+    """
+    if not container.streams.audio:
+        raise DataError("holds no sound", where=path, remedy="Give a sound file, or a movie with sound")
+    return container.streams.audio[0]
 
 
 class SoundTrack(Protocol):
@@ -82,7 +113,7 @@ def add_sound(output: OutputContainer, sound: PlateSound, source: InputContainer
 
 def open_sound(sound: PlateSound) -> InputContainer:
     """Open the file that holds the sound; the caller closes it."""
-    return open_container(sound.path)
+    return open_container(sound.path, formats=SOUND_FORMATS)
 
 
 class _CopiedSound:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from farm.pool_facts import PoolFacts
 from farm.tasks import Event, PreviewOrder, PreviewResult, WorkOrder
 
 
@@ -40,6 +41,10 @@ class Backend(Protocol):
             UnavailableError: The worker died over it or took too long.
             DataError: What the preview function raised.
         """
+        ...
+
+    def facts(self) -> PoolFacts:
+        """Return what there is to say about the workers and their machines; any thread may ask."""
         ...
 
     def withdraw(self, worker: str) -> None:

@@ -23,25 +23,27 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from dvp_core.data.errors import DataError
+from farm.backends.worker_process import WorkerProcess
 from farm.cluster_token import require_private_token
 from farm.errors import UnavailableError
-from farm.failures import failure_of
+from farm.failures import text_of
 from farm.file_lock import try_lock
+from farm.lease import LEASE_S
 from farm.painters import Painters
+from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts, machine_of_ray
 from farm.tasks import (
     AttemptEnded,
     Event,
+    Failure,
     PreviewFunction,
     PreviewOrder,
     PreviewResult,
-    Record,
     Recorded,
     TaskFunction,
     WorkerDied,
     WorkerReady,
     WorkOrder,
 )
-from farm.turns import Turns
 from farm.worker import paint_preview
 
 WORKER_ENVIRONMENT: Mapping[str, str] = {
@@ -60,6 +62,8 @@ _LONGEST_TEMPORARY_PATH = 40
 _FOLDER_PREFIX = "dvp-ray-"
 _LOCK_NAME = "driver.lock"
 _WAITING_PREVIEWS = 8
+_RENEWALS_PER_LEASE = 6
+_VITAL_PROCESSES = ("gcs_server", "raylet")
 _PREVIEW_DEADLINE_S = 120.0
 """A worker's first preview loads torch and the generator, after the batch in hand."""
 
@@ -77,42 +81,13 @@ class WorkerNeeds:
     gpu_share: float = 0.0
 
 
-class _Worker:
-    """The process that runs orders; it keeps nothing between them but what the task function caches."""
-
-    def __init__(self, task_function: TaskFunction, preview_function: PreviewFunction) -> None:
-        self._task_function = task_function
-        self._preview_function = preview_function
-        self._turns = Turns()
-        self._withdrawn: set[int] = set()
-
-    def process_id(self) -> int:
-        return os.getpid()
-
-    def run(self, order: WorkOrder) -> Iterator[Record]:
-        records = self._task_function(order)
-        while (record := self._next(records)) is not None:
-            yield record
-            if order.attempt in self._withdrawn:
-                return
-
-    def _next(self, records: Iterator[Record]) -> Record | None:
-        with self._turns.frame():
-            return next(records, None)
-
-    def preview(self, order: PreviewOrder) -> PreviewResult | None:
-        return self._turns.paint(order, self._preview_function)
-
-    def withdraw(self, attempt: int) -> None:
-        self._withdrawn.add(attempt)
-
-
 @dataclass
 class _Actor:
     """The driver's side of one worker: its handle, and what is awaited from it."""
 
     handle: Any
     born: Any
+    machine: Any
     order: WorkOrder | None = None
     records: Any = None
     is_ready: bool = False
@@ -132,6 +107,8 @@ class OnRay:
     needs: WorkerNeeds = field(default_factory=WorkerNeeds)
     environment: Mapping[str, str] = field(default_factory=lambda: WORKER_ENVIRONMENT)
     preview_function: PreviewFunction = paint_preview
+    lease_s: float = LEASE_S
+    _renewed_s: float = 0.0
     _actors: dict[str, _Actor] = field(default_factory=dict)
     _news: list[Event] = field(default_factory=list)
     _named_count: int = 0
@@ -162,8 +139,10 @@ class OnRay:
             concurrency_groups={"control": 1, "preview": _WAITING_PREVIEWS},
             runtime_env={"env_vars": environment},
         )
-        handle: Any = make(_Worker).remote(self.task_function, self.preview_function)
-        self._actors[f"worker-{self._named_count:04d}"] = _Actor(handle, handle.process_id.remote())
+        handle: Any = make(WorkerProcess).remote(self.task_function, self.preview_function, self.lease_s)
+        self._actors[f"worker-{self._named_count:04d}"] = _Actor(
+            handle, handle.process_id.remote(), handle.machine.remote()
+        )
 
     def idle_workers(self) -> tuple[str, ...]:
         """Return the workers that are ready and have no order."""
@@ -179,6 +158,8 @@ class OnRay:
         """Return what has happened, waiting at most `timeout_s` for the first news."""
         while self._unwell:
             self.kill(self._unwell.pop(), reason="it did not end a preview")
+        self._renew_leases()
+        _require_own_processes()
         awaited = {self._awaited(actor): worker for worker, actor in self._actors.items() if self._awaited(actor)}
         if self._news:
             timeout_s = 0.0
@@ -192,6 +173,15 @@ class OnRay:
             time.sleep(timeout_s)
         news, self._news = self._news, []
         return news
+
+    def _renew_leases(self) -> None:
+        """Let the workers hear of this process, several times in the length of a lease."""
+        if time.monotonic() - self._renewed_s < self.lease_s / _RENEWALS_PER_LEASE:
+            return
+        self._renewed_s = time.monotonic()
+        for actor in self._actors.values():
+            if actor.order is not None:
+                actor.handle.renew_lease.options(concurrency_group="control").remote()
 
     def _awaited(self, actor: _Actor) -> Any:
         return actor.records if actor.is_ready else actor.born
@@ -213,13 +203,14 @@ class OnRay:
         attempt = actor.order.attempt
         try:
             record: Any = ray.get(next(actor.records))
-            self._news.append(Recorded(worker, attempt, record))
-            return
+            if not isinstance(record, Failure):
+                self._news.append(Recorded(worker, attempt, record))
+                return
+            ended = AttemptEnded(worker, attempt, record)
         except StopIteration:
-            ended = AttemptEnded(worker, attempt, "withdrawn" if actor.is_withdrawn else None)
+            ended = AttemptEnded(worker, attempt, Failure("withdrawn") if actor.is_withdrawn else None)
         except RayTaskError as error:
-            kind, message = failure_of(error.cause if isinstance(error.cause, Exception) else error)
-            ended = AttemptEnded(worker, attempt, kind, message)
+            ended = AttemptEnded(worker, attempt, Failure("error", text_of(error)))
         actor.order = actor.records = None
         self._news.append(ended)
 
@@ -232,6 +223,12 @@ class OnRay:
             raise DataError(f"no worker starts on this cluster ({reason})", remedy="see the logs of Ray's session")
         self._news.append(WorkerDied(worker, actor.order.attempt if actor.order else None, reason))
         self._add_worker()
+
+    def facts(self) -> PoolFacts:
+        """Return the workers and the cluster's machines; a worker that has not said where it runs is not waited for."""
+        actors = list(self._actors.items())  # `poll` changes them in another thread
+        workers = tuple(WorkerFacts(name, _known_text(actor.machine), actor.is_ready) for name, actor in actors)
+        return PoolFacts(workers, _machines(), _dashboard_url())
 
     def withdraw(self, worker: str) -> None:
         """Ask a worker to end its order after the frame in hand."""
@@ -274,12 +271,38 @@ class OnRay:
         self._actors.clear()
 
 
+def _known_text(promised: Any) -> str:
+    """Return a text that a worker was asked for, empty where it has not come or never will."""
+    if not ray.is_initialized():  # asked now, Ray would start a cluster of its own
+        return ""
+    try:
+        ready, _ = ray.wait([promised], timeout=0)
+        return ray.get(ready[0], timeout=1) if ready else ""
+    except RayError:
+        return ""
+
+
+def _machines() -> tuple[MachineFacts, ...]:
+    try:
+        return tuple(machine_of_ray(node) for node in ray.nodes())
+    except RayError:  # the cluster is gone, and the head will be
+        return ()
+
+
+def _dashboard_url() -> str | None:
+    """Return the address of Ray's page; a local cluster has none."""
+    from ray._private import worker
+
+    address = worker.get_dashboard_url()
+    return f"http://{address}" if address else None
+
+
 def _preview_error(error: RayTaskError) -> DataError:
     """Return what a preview's task has raised: refusals as they are, anything else as the farm's own trouble."""
     if isinstance(error.cause, DataError):
         return error.cause
-    _, text = failure_of(error)
-    return UnavailableError(f"the worker could not paint it ({text.splitlines()[-1]})", where="preview")
+    reason = text_of(error).splitlines()[-1]
+    return UnavailableError(f"the worker could not paint it ({reason})", where="preview")
 
 
 @contextmanager
@@ -366,12 +389,20 @@ def _reread_authentication() -> None:
     AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _started_processes() -> list[subprocess.Popen[bytes]]:
-    """Return the processes of the local cluster: Ray ends them at shutdown, but waits for only some of them."""
+def _started_processes(name: str | None = None) -> list[subprocess.Popen[bytes]]:
+    """Return the processes of the local cluster, all or those of a name; Ray waits for only some at shutdown."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    return [] if node is None else [info.process for infos in node.all_processes.values() for info in infos]
+    by_name = {} if node is None else node.all_processes
+    return [info.process for kind, infos in by_name.items() for info in infos if name in (None, kind)]
+
+
+def _require_own_processes() -> None:
+    """Raise `DataError` where Ray has died under this process, which would wait a minute and then not end by itself."""
+    for name in _VITAL_PROCESSES:
+        if any(process.poll() is not None for process in _started_processes(name)):
+            raise DataError(f"Ray has ended under the farm ({name})", remedy="Start it again; it goes on where it was")
 
 
 @contextmanager

@@ -6,14 +6,18 @@ that is what the workers of `on_ray` are for. A preview is painted in the thread
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from farm.failures import failure_of
+from farm.pool_facts import MachineFacts, PoolFacts, WorkerFacts
 from farm.tasks import (
     AttemptEnded,
     Event,
+    Failure,
     PreviewFunction,
     PreviewOrder,
     PreviewResult,
@@ -93,7 +97,7 @@ class OnThisMachine:
         attempt = turn.order.attempt
         if turn.is_withdrawn:
             self._turns[worker] = None
-            return AttemptEnded(worker, attempt, "withdrawn")
+            return AttemptEnded(worker, attempt, Failure("withdrawn"))
         try:
             with self._order_of_turns.frame():
                 return Recorded(worker, attempt, next(turn.records))
@@ -102,13 +106,18 @@ class OnThisMachine:
             return AttemptEnded(worker, attempt)
         except Exception as error:  # noqa: BLE001 - whatever a task raises ends its attempt, never the farm
             self._turns[worker] = None
-            kind, message = failure_of(error)
-            return AttemptEnded(worker, attempt, kind, message)
+            return AttemptEnded(worker, attempt, failure_of(turn.order, error))
 
     def preview(self, order: PreviewOrder) -> PreviewResult | None:
         """Paint a preview in the calling thread, between two frames of what `poll` runs in another."""
         result = self._order_of_turns.paint(order, self._preview_function)
         return None if result is None else replace(result, worker="local")
+
+    def facts(self) -> PoolFacts:
+        """Return the workers, all of them on this machine."""
+        machine = platform.node()
+        workers = tuple(WorkerFacts(worker, machine, is_ready=True) for worker in list(self._turns))
+        return PoolFacts(workers, (MachineFacts(machine, is_alive=True, cpu_count=os.cpu_count() or 1, gpu_count=0),))
 
     def withdraw(self, worker: str) -> None:
         """End a worker's order before its next frame."""

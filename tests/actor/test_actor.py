@@ -24,7 +24,7 @@ from dvp_core.face import built_in_face
 from dvp_core.face.expression_names import ARKIT_52
 from dvp_core.maths.frames import relative_to_facing
 from dvp_core.maths.rotations import angle_between_deg
-from dvp_core.trust import read_consent, refusal
+from dvp_core.trust import Work, admit
 from dvp_core.video import open_clip, plate_sound
 from tools.built_in_actor.performance import BLINK_TIMES_S, FPS, FRAME_COUNT, built_in_performance
 from tools.built_in_actor.sound import RATE_HZ, voice
@@ -158,9 +158,9 @@ def test_the_truth_moves_as_the_performance_says():
 
 
 def test_the_consent_record_allows_work_on_the_clip():
-    record = read_consent(actor_consent_path())
-    assert refusal(record, sha256_of_clip=open_clip(actor_clip_path()).clip.sha256) is None
-    assert record.is_training_allowed
+    clip = open_clip(actor_clip_path()).clip.sha256
+    for action in ("track", "train", "render", "compose", "preview"):
+        admit(actor_consent_path(), Work(action, clips_sha256=(clip,), use="dub:de", project="any"))
 
 
 def test_the_clip_has_sound():

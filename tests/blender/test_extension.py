@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Run by a process that cannot see this checkout: only what the zip carries is there.
 INSTALL_AND_USE = """
 import sys
+sys.modules.update(dict.fromkeys(["OpenEXR", "numba"]))  # of which Blender has none
 sys.path[:] = [path for path in sys.path if path not in ("", {root!r})]
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
 import bpy

@@ -15,6 +15,7 @@ from dvp_core.data.camera import Crop
 from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.take import read_take
+from dvp_core.passes.exr import read_pass_frame
 from dvp_core.passes.render import render_pass_frame, render_passes
 
 NAMES = ("color", "corr", "gaze", "mask", "depth")
@@ -30,12 +31,12 @@ def assert_same_passes(actual, expected):
 
 
 def read_channels(path):
-    """Return an EXR's channels by name without the view layer's, (H, W) each, and its header."""
+    """Return an EXR's channels by name, without a view layer's before it, (H, W) each, and its header."""
     import OpenEXR
 
     with OpenEXR.File(str(path), separate_channels=True) as file:
         part = file.parts[0]
-        channels = {name.split(".", 1)[1]: channel.pixels for name, channel in part.channels.items()}
+        channels = {".".join(name.split(".")[-2:]): channel.pixels for name, channel in part.channels.items()}
         return channels, dict(part.header)
 
 
@@ -144,10 +145,14 @@ def test_stopped_export_leaves_whole_frames_and_the_scene_as_it_was(context, tak
     before = settings_of(context.scene)
     exports = iterate_export(context.scene, tmp_path / "passes", take.frames)
     done = [next(exports), next(exports)]
-    assert context.scene.render.engine == "DVP_PASSES"
+    assert [file.name for file in done] == ["passes.1001.exr", "passes.1002.exr"]
     exports.close()
     assert settings_of(context.scene) == before
-    assert sorted((tmp_path / "passes").iterdir()) == [*done, tmp_path / "passes" / TRACKED_TAKE]
+    *files, tracked = sorted((tmp_path / "passes").iterdir())
+    assert tracked.name == TRACKED_TAKE
+    assert set(done) <= set(files)
+    for file in files:
+        assert_same_passes(read_pass_frame(file), next(render_passes(take, frames=[read_pass_frame(file).frame])))
 
 
 def settings_of(scene):
@@ -309,7 +314,11 @@ def test_modifier_that_adds_vertices_is_an_error_that_reaches_the_user(context, 
     imported.face.modifiers.new("fine", "SUBSURF")
     with pytest.raises(DataError, match="vertices where the take"):
         export_passes(context.scene, tmp_path / "passes", FrameRange.span(1001, 1001))
-    assert list((tmp_path / "passes").iterdir()) == []
+    assert not (tmp_path / "passes").exists()
+    context.scene.render.engine = "DVP_PASSES"
+    context.scene.render.filepath = str(tmp_path / "blank.png")
+    with pytest.raises(RuntimeError, match="vertices where the take"):
+        bpy.ops.render.render(write_still=True)
 
 
 def test_saved_file_renders_without_the_take(context, take_file, tmp_path):

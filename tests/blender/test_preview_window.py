@@ -97,9 +97,9 @@ def test_frames_that_are_known_are_not_drawn_again(rig, monkeypatch):
     drawn = []
     real = module.draw_pass_frame
 
-    def counted(*arguments, **options):
-        drawn.append(options["frame"])
-        return real(*arguments, **options)
+    def counted(take, face, posed, *, crop):
+        drawn.append(posed.frame)
+        return real(take, face, posed, crop=crop)
 
     monkeypatch.setattr(module, "draw_pass_frame", counted)
     packed = PackedFrames()

@@ -19,15 +19,19 @@ def dvp(*words, environment=None, **options):
 
 def test_unreachable_head_is_one_error(tmp_path):
     done = dvp("list", "--connection", tmp_path / "none.json", "--json")
-    assert done.returncode == 1
-    assert "dvp farm head" in json.loads(done.stdout.splitlines()[-1])["error"]
+    assert done.returncode == 3
+    told = json.loads(done.stdout)
+    assert "dvp farm head" in told["error"]
+    assert told["exit_code"] == 3
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [["head"], ["run", "job.json"], ["submit"], ["status"], ["nothing"]])
 def test_wrong_call_exits_with_two(words):
-    assert dvp(*words).returncode == 2
+    done = dvp(*words, "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["exit_code"] == 2
 
 
 def test_unsafe_address_is_refused(tmp_path):
@@ -64,7 +68,7 @@ def test_job_without_head_names_what_is_missing(tmp_path, make_job, roots):
     words = ["run", tmp_path / "job.json", "--root", f"site={roots.folders['site']}", "--state", tmp_path / "state"]
     done = dvp(*words, "--backend", "this-machine", "--json")
     assert done.returncode == 1
-    assert "'generator': names no file" in json.loads(done.stdout.splitlines()[-1])["error"]
+    assert "'generator': names no file" in json.loads(done.stdout)["error"]
 
 
 def test_head_renders_what_is_submitted(site, job_on, tmp_path):
@@ -76,11 +80,19 @@ def test_head_renders_what_is_submitted(site, job_on, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as head:
         assert "starting" in head.stdout.readline()
         assert "takes jobs at http://127.0.0.1:" in head.stdout.readline()
-        done = dvp("submit", job_file, "--watch", "--json", "--connection", tmp_path / "state" / "connection.json")
+        reach = ["--json", "--connection", tmp_path / "state" / "connection.json"]
+        done = dvp("submit", job_file, "--watch", *reach)
+        late = dvp("priority", "shot", 70, *reach)
+        swept = dvp("gc", "--older-than-days", 0, "--with-files", *reach)
         head.send_signal(signal.SIGINT)
     assert head.returncode == 0
     assert done.returncode == 0
-    report = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout)
     assert report["state"] == "completed"
+    assert "completed" in done.stderr
+    assert "completed" in json.loads(late.stdout)["error"]
+    (old,) = json.loads(swept.stdout)["jobs"]
+    assert (old["id"], old["frame_count"], old["kept_file_count"]) == ("shot", 4, 0)
+    assert old["file_count"] == 4 + len(report["files"])
     assert {"manifest.json", "frames.label.json", "contact.png", "shot.mp4"} <= set(report["files"])
     assert all((folder / "shot" / name).is_file() for name in report["files"])

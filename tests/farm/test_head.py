@@ -14,6 +14,7 @@ from head_process import SCRIPT, Head
 from dvp_core.data.job import job_to_dict
 from farm.cli import COMMANDS
 from farm.client import FarmClient, FarmError
+from farm.command_line import Reach
 from farm.tokens import add_user, remove_user
 
 pytestmark = pytest.mark.xdist_group("farm-head")  # one idle head for the file
@@ -187,7 +188,11 @@ def test_users_act_on_their_own_jobs_only(start_head, make_job):
     with pytest.raises(FarmError, match="belongs to owner") as refused:
         guest.act("shot", "cancel")
     assert refused.value.status == 403
+    with pytest.raises(FarmError, match="belongs to owner"):
+        guest.prioritise("shot", 100)
+    assert head.client.prioritise("shot", 70)["priority"] == 70
     assert head.client.act("shot", "cancel")["state"] == "cancelled"
+    assert guest.forget_jobs(older_than_days=0)["jobs"] == []
 
 
 def test_second_head_on_one_ledger_is_refused(start_head, roots):
@@ -236,17 +241,17 @@ def test_stopped_head_gives_its_work_back(start_head, make_job):
 
 def test_commands_talk_to_the_head(start_head, make_job, tmp_path, capsys):
     head = start_head()
-    connection = head.state / "connection.json"
+    reach = Reach(connection=head.state / "connection.json")
     job_file = tmp_path / "job.json"
     job_file.write_text(json.dumps(job_to_dict(make_job(plan={"raise": {"3": 9}}, max_retries_per_frame=0))))
-    report = COMMANDS["submit"](job_file, watch=True, connection=connection)
+    report = COMMANDS["submit"](job_file, watch=True, reach=reach)
     assert report["state"] == "failed"
     assert report["exit_code"] == 1
-    assert COMMANDS["list"](connection=connection)["jobs"][0]["id"] == "shot"
-    assert COMMANDS["status"]("shot", connection=connection)["failed_frames"][0]["frame"] == 3
-    texts = [line["text"] for line in COMMANDS["logs"]("shot", connection=connection)["lines"]]
+    assert COMMANDS["list"](reach=reach)["jobs"][0]["id"] == "shot"
+    assert COMMANDS["status"]("shot", reach=reach)["failed_frames"][0]["frame"] == 3
+    texts = [line["text"] for line in COMMANDS["logs"]("shot", reach=reach)["lines"]]
     assert any("told to fail" in text for text in texts)
     (head.site / "shot" / "plan.json").write_text("{}")
-    COMMANDS["retry"]("shot", connection=connection)
-    assert COMMANDS["status"]("shot", watch=True, connection=connection)["state"] == "completed"
+    assert COMMANDS["retry"]("shot", watch=True, reach=reach)["state"] == "completed"
+    assert COMMANDS["list"](watch=True, reach=reach)["jobs"][0]["state"] == "completed"
     assert "completed  20/20 frames" in capsys.readouterr().out

@@ -10,6 +10,7 @@ import time
 import pytest
 import ray
 import stub_task
+from head_process import Head
 
 from dvp_core.data.errors import DataError
 from dvp_core.data.job import job_to_dict
@@ -191,6 +192,22 @@ def test_folder_of_a_killed_driver_is_removed_by_the_next(tmp_path):
     on_ray._remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"dvp-ray-living", "dvp-ray-young"}
     os.close(held)
+
+
+def test_head_whose_ray_dies_under_it_ends_and_says_so(make_job, roots, tmp_path):
+    head = Head(tmp_path / "state", roots.folders["site"], "ray").start()
+    os.kill(_child_named("raylet", head.process.pid), signal.SIGKILL)
+    assert head.process.wait(timeout=60) == 1
+    head.process.stdout.close()
+
+
+def _child_named(program, parent_id):
+    with open(f"/proc/{parent_id}/task/{parent_id}/children") as stream:
+        for process_id in map(int, stream.read().split()):
+            with open(f"/proc/{process_id}/cmdline", "rb") as command:
+                if command.read().split(b"\0")[0].endswith(f"/{program}".encode()):
+                    return process_id
+    raise AssertionError(program)
 
 
 def _command_lines():

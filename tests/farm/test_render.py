@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from render_site import FIRST, LAST, SIZE, pass_frame
 
+from dvp_core.data.errors import DataError
 from dvp_core.data.files import sha256_of_file
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.render_settings import RenderSettings, claim_render_settings, read_render_settings
@@ -43,8 +44,8 @@ class WorkerKiller:
         for entry in Path("/proc").iterdir():
             name = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
             token = os.environ["RAY_AUTH_TOKEN_PATH"]  # names this process's own cluster
-            if name.startswith(b"ray::_Worker") and token in (entry / "environ").read_text():
-                self.victims.append("ray::_Worker")
+            if name.startswith(b"ray::WorkerProcess") and token in (entry / "environ").read_text():
+                self.victims.append("ray::WorkerProcess")
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
 
@@ -65,7 +66,7 @@ def test_one_set_of_bytes_for_every_cut_and_backend(site, job_on, tmp_path):
         killer = WorkerKiller()
         report = run(job, site, tmp_path, backend=backend, workers=workers, progress=killer)
         assert report["state"] == "completed", report
-        assert killer.victims == (["ray::_Worker"] if backend == "ray" else [])
+        assert killer.victims == (["ray::WorkerProcess"] if backend == "ray" else [])
         assert hashes(site, name) == hashes(site, "bare")
         assert len(hashes(site, name)) == 30
     manifest = json.loads((site.folders["site"] / "c" / "manifest.json").read_text())
@@ -182,8 +183,16 @@ def test_job_that_cannot_succeed_is_refused_by_field(site, job_on, changes, reas
 
 
 def test_generator_exchanged_after_submission_is_refused(site, job_on, tmp_path):
-    job = job_on("shot", inputs_sha256={"generator": "a" * 64}, max_retries_per_frame=0)
-    report = run(job, site, tmp_path, backend="this-machine")
+    generator = site.folders["site"] / "actor.safetensors"
+    pinned = {"generator": sha256_of_file(generator)}
+    job = job_on("shot", inputs_sha256=pinned, max_retries_per_frame=0)
+    check_job(job, site)
+    content = bytearray(generator.read_bytes())
+    content[-1] ^= 1
+    generator.write_bytes(content)
+    with pytest.raises(DataError, match="is not the one that the job names"):
+        check_job(job, site)
+    report = run_job(job, roots=site, state_folder=tmp_path / "state", backend="this-machine")
     assert report["state"] == "failed"
     assert "is not the one the job was submitted with" in report["failed_frames"][0]["message"]
     assert hashes(site, "shot") == {}
@@ -193,3 +202,13 @@ def test_missing_passes_are_found_without_opening_one(site):
     (site.folders["site"] / "passes" / "passes.0110.exr").write_bytes(b"")
     (site.folders["site"] / "passes" / "passes.0111.exr").unlink()
     assert missing_passes(site.folders["site"] / "passes", FrameRange.span(108, 131)).numbers == (111, 131)
+
+
+def test_frames_rendered_anew_have_the_same_bytes(site, job_on, tmp_path):
+    folder = site.folders["site"]
+    shot = open_shot(folder / "passes", folder / "actor.safetensors", settings=RenderSettings(batch_size=3))
+    template = folder / "x" / "f.####.png"
+    before = list(render_frames(shot, range(101, 106), output=template))
+    again = list(render_frames(shot, range(101, 106), output=template, anew={102, 104}))
+    assert {record.frame for record in again if not record.is_reused} == {102, 104}
+    assert {(r.frame, r.key, r.sha256) for r in again} == {(r.frame, r.key, r.sha256) for r in before}

@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import replace
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import OpenEXR
@@ -14,13 +13,12 @@ from dvp_core.data.errors import DataError
 from dvp_core.data.frame_range import FrameRange
 from dvp_core.data.render_settings import RenderWishes, read_render_settings
 from dvp_core.data.take import write_take
-from dvp_core.pipeline import watermark
 from dvp_core.pipeline.composed_frames import compose_shot
 from dvp_core.pipeline.movie import Composition, compose_movie, make_movie, rendered_frames
 from dvp_core.pipeline.passes import export_passes
 from dvp_core.pipeline.render import render_shot
 from dvp_core.pipeline.train import train_generator, train_options
-from dvp_core.trust import Mark, mark_id, new_consent, read_frame_key, verify, write_consent
+from dvp_core.trust import ConsentTerms, Mark, mark_id, new_consent, read_frame_key, verify, write_consent
 from dvp_core.video import open_clip, read_image, write_png
 
 
@@ -98,18 +96,18 @@ def test_every_composed_movie_and_sequence_carries_the_mark(folder, tmp_path, mo
     assert woven == [(mark_id(None, None), "whole")] * 6
 
 
-def test_only_a_record_that_says_so_waives_the_mark(folder, tmp_path, monkeypatch):
-    record = new_consent(folder / "plate", "Re-animate the mouth")
-    write_consent(tmp_path / "c.json", record)
-    inputs = composition(folder, consent=tmp_path / "c.json")
-    compose_shot(inputs, tmp_path / "m" / "s.####.png")
-    assert verify(tmp_path / "m").named_watermark == mark_id(record.sha256, record.asset_sha256["clip"])
-    assert not watermark.is_waived(record)
-    assert watermark.is_waived(SimpleNamespace(terms=SimpleNamespace(is_watermark_waived=True)))
-    monkeypatch.setattr(watermark, "is_waived", lambda record: True)
-    compose_shot(inputs, tmp_path / "w" / "s.####.png")
-    assert verify(tmp_path / "w").named_watermark is None
-    assert not np.array_equal(read_image(tmp_path / "w" / "s.0103.png"), read_image(tmp_path / "m" / "s.0103.png"))
+def test_only_a_record_that_says_so_waives_the_mark(folder, tmp_path):
+    pictures = []
+    for is_waived in (False, True):
+        terms = ConsentTerms(uses=("Re-animate the mouth",), is_watermark_waived=is_waived)
+        record = new_consent(folder / "plate", terms)
+        write_consent(tmp_path / "c.json", record)
+        output = tmp_path / str(is_waived)
+        compose_shot(composition(folder, consent=tmp_path / "c.json"), output / "s.####.png")
+        expected = None if is_waived else mark_id(record.sha256, open_clip(folder / "plate").clip.sha256)
+        assert verify(output).named_watermark == expected
+        pictures.append(read_image(output / "s.0103.png"))
+    assert not np.array_equal(*pictures)
 
 
 def test_another_studios_secret_makes_other_frames(folder, tmp_path, monkeypatch):

@@ -15,16 +15,16 @@ from dvp_core.passes import pass_path, read_pass_frame, write_pass_frame
 from dvp_core.pipeline.consent import record_consent
 from dvp_core.pipeline.preview import make_preview, open_preview, paint_window
 from dvp_core.pipeline.render import render_shot
-from dvp_core.trust import verify
-from dvp_core.video import read_image, write_png
+from dvp_core.trust import ConsentRefusedError, verify
+from dvp_core.video import clip_sha256, read_image, write_png
 
 SIZE, FIRST, LAST = 32, 101, 114
 
 
-def save_tiny(path, preset, *, crop):
+def save_tiny(path, preset, *, crop, clip_sha256="2" * 64):
     torch.manual_seed(1)
     config = config_of_preset(preset, resolution_px=SIZE, width=16)
-    save_generator(path, build_network(config), GeneratorFacts(preset, config, crop, "1" * 64, "2" * 64, "3" * 64,
+    save_generator(path, build_network(config), GeneratorFacts(preset, config, crop, "1" * 64, clip_sha256, "3" * 64,
                                                               None, {}, {}))  # fmt: skip
 
 
@@ -61,12 +61,17 @@ def test_pixels_are_those_of_a_rendered_shot(folder, preset):
         np.testing.assert_array_equal(paint_window(painter, window(folder, frame)), rendered)
 
 
-def test_picture_is_labelled_as_synthetic_and_names_the_consent(folder, tmp_path):
-    clip = tmp_path / "clip"
-    clip.mkdir()
-    write_png(clip / "plate.0001.png", np.zeros((8, 8, 3), np.uint8))
-    record = record_consent(clip, "previews", tmp_path / "consent.json")
-    painter = open_preview(folder / "fast.safetensors")
+@pytest.fixture
+def clip(tmp_path):
+    (tmp_path / "clip").mkdir()
+    write_png(tmp_path / "clip" / "plate.0001.png", np.zeros((8, 8, 3), np.uint8))
+    return tmp_path / "clip"
+
+
+def test_picture_is_labelled_as_synthetic_and_names_the_consent(folder, clip, tmp_path):
+    record = record_consent([clip], tmp_path / "consent.json", uses=("previews",))
+    save_tiny(tmp_path / "own.safetensors", "fast", crop=Crop(0, 0, SIZE, SIZE), clip_sha256=clip_sha256(clip))
+    painter = open_preview(tmp_path / "own.safetensors")
     made = make_preview(painter, window(folder, LAST), consent=tmp_path / "consent.json")
     (tmp_path / "preview.png").write_bytes(made.png)
     verdict = verify(tmp_path / "preview.png")
@@ -77,11 +82,15 @@ def test_picture_is_labelled_as_synthetic_and_names_the_consent(folder, tmp_path
     assert made.frame == LAST
 
 
-def test_a_changed_consent_record_is_refused_before_anything_is_painted(folder, tmp_path):
-    clip = tmp_path / "clip"
-    clip.mkdir()
-    write_png(clip / "plate.0001.png", np.zeros((8, 8, 3), np.uint8))
-    record_consent(clip, "previews", tmp_path / "consent.json")
+def test_a_consent_for_another_clip_is_refused(folder, clip, tmp_path):
+    record_consent([clip], tmp_path / "consent.json", uses=("previews",))
+    painter = open_preview(folder / "fast.safetensors")
+    with pytest.raises(ConsentRefusedError, match="another clip"):
+        make_preview(painter, window(folder, LAST), consent=tmp_path / "consent.json")
+
+
+def test_a_changed_consent_record_is_refused_before_anything_is_painted(folder, clip, tmp_path):
+    record_consent([clip], tmp_path / "consent.json", uses=("previews",))
     text = (tmp_path / "consent.json").read_text()
     (tmp_path / "consent.json").write_text(text.replace("previews", "anything"))
     painter = open_preview(folder / "fast.safetensors")

@@ -163,6 +163,7 @@ folder, label = Path(sys.argv[1]), Label(is_plate_kept=False)
 print("ready", flush=True)
 for number in range(100000):
     publish_still(folder / "still.png", picture(number % 100), label=label)
+    print("one", flush=True)
     publish_movie(folder / "m.mp4", [picture(number % 100)] * 3, fps=Fraction(25), label=label)
     publish_frame(folder / "frame.0001.png", picture(number % 100), key=str(number))
 """
@@ -170,12 +171,13 @@ for number in range(100000):
 
 def test_killed_at_any_moment_nothing_unlabelled_stands_at_the_final_name(tmp_path):
     random = np.random.default_rng(3)
-    for _ in range(4):
+    for awaited in ("one", "ready", "one", "ready"):
         child = subprocess.Popen(
             [sys.executable, "-c", PUBLISHER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         with child:
-            child.stdout.readline()
+            while child.stdout.readline().strip() != awaited:
+                pass
             time.sleep(random.uniform(0.02, 0.35))
             child.send_signal(signal.SIGKILL)
         for name in ("still.png", "m.mp4"):
@@ -183,7 +185,7 @@ def test_killed_at_any_moment_nothing_unlabelled_stands_at_the_final_name(tmp_pa
                 assert verify(tmp_path / name).code == 0
         if (tmp_path / "frame.0001.png").exists():
             assert read_frame_key(tmp_path / "frame.0001.png") is not None
-    assert (tmp_path / "still.png").exists()
+    assert (tmp_path / "still.png").exists()  # there was something to look at
 
 
 FULL = """

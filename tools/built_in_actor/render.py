@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from dvp_core.actor import ActorTruth, write_truth  # noqa: E402
 from dvp_core.data.landmark_track import write_landmarks  # noqa: E402
 from dvp_core.face import built_in_face  # noqa: E402
-from dvp_core.trust import ConsentRecord, new_consent, write_consent  # noqa: E402
+from dvp_core.trust import ConsentRecord, ConsentTerms, new_consent, write_consent  # noqa: E402
 from dvp_core.trust.keys import make_local_chain  # noqa: E402
 from dvp_core.video import EncodeOptions, PlateSound, encode_movie  # noqa: E402
 from tools.built_in_actor.performance import built_in_performance  # noqa: E402
@@ -71,11 +71,14 @@ def actor_consent(clip: Path) -> ConsentRecord:
 
     It is signed with a key that is thrown away: the record shows what one looks like, it proves nothing.
     """
+    terms = ConsentTerms(
+        uses=("The person in this clip does not exist: it may be tracked, trained on and re-animated by anyone",),
+        subject="built-in-actor",
+        revocation="",
+    )
     return new_consent(
         clip,
-        "The person in this clip does not exist: it may be tracked, trained on and re-animated by anyone",
-        subject="built-in-actor",
-        project="Deep Video Portraits",
+        terms,
         not_before=datetime(2020, 1, 1, tzinfo=UTC),
         validity_days=36500,
         keys=make_local_chain(),

@@ -21,21 +21,24 @@ def main() -> int:
     parser.add_argument("--demo", type=Path, default=Path("out/demo"), help="what `make demo` left")
     parser.add_argument("--work", type=Path, default=Path("out/window_tour"))
     parser.add_argument("--pictures", type=Path, default=Path("out/window_tour/pictures"))
+    parser.add_argument(
+        "--backend", choices=("ray", "this-machine"), default="ray", help="the farm's; without Ray on a busy machine"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Blender and the farm end, too
     try:
         # Elsewhere, because the folder's path is seen in the pictures.
         with tempfile.TemporaryDirectory(prefix="shot_010_") as folder:
-            _run(options.demo, Path(folder), options.work.resolve(), options.pictures)
+            _run(options.demo, Path(folder), options.work.resolve(), options.pictures, options.backend)
     except TourError as error:
         print(f"The tour ended: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _run(demo: Path, folder: Path, work: Path, pictures: Path) -> None:
+def _run(demo: Path, folder: Path, work: Path, pictures: Path, backend: str) -> None:
     make_shot(demo, folder)
-    with farm_head(work, folder) as farm, opened_window(work, farm) as window:
+    with farm_head(work, folder, backend) as farm, opened_window(work, farm) as window:
         tour = Tour(window, folder, pictures)
         try:
             for step in steps():

@@ -6,6 +6,7 @@ expressions, one a line, over a socket to the port in DVP_TOUR_PORT; answers are
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import queue
@@ -24,6 +25,7 @@ _NOTHING = "-"
 
 _questions: queue.Queue[str] = queue.Queue()
 _drawn_at: dict[str, float] = {}
+_previews: list[dict[str, float]] = []  # what each that was shown took
 
 
 def area_of(kind: str) -> tuple[Any, Any]:
@@ -89,13 +91,28 @@ def frame_on_screen(frame: int) -> list[int]:
 
 def frames_keyed(path: str) -> list[int]:
     """Return the frames where the rig's active action has keys of the channels with a text in their path."""
-    curves = [curve for curve in bpy.context.object.animation_data.action.fcurves if path in curve.data_path]
+    action = bpy.context.object.animation_data.action
+    curves = [curve for curve in (action.fcurves if action else ()) if path in curve.data_path]
     return sorted({round(key.co.x) for curve in curves for key in curve.keyframe_points})
 
 
-def is_drawn(panel: str) -> bool:
-    """Say whether a panel was drawn within the last half second."""
-    return time.monotonic() - _drawn_at.get(panel, -1.0) < 0.5
+def preview_count() -> int:
+    """Return how many previews have been shown, as far as it was asked for after each."""
+    shown = importlib.import_module(f"{ADDON}.preview.picture").shown_preview()
+    if shown is not None and shown.seconds not in _previews:
+        _previews.append(shown.seconds)
+    return len(_previews)
+
+
+def is_drawn(what: str, since: float) -> bool:
+    """Say whether a panel, or the "view" (3D or of files), was drawn after a time."""
+    return _drawn_at.get(what, since) > since
+
+
+def is_browsing() -> bool:
+    """Say whether a file browser is open."""
+    screens = [window.screen for window in bpy.context.window_manager.windows]
+    return any(area.type == "FILE_BROWSER" for screen in screens for area in screen.areas)
 
 
 def copy(text: str) -> None:
@@ -103,15 +120,22 @@ def copy(text: str) -> None:
     bpy.context.window_manager.clipboard = text
 
 
-def redraw() -> None:
-    """Have everything drawn again."""
+def redraw() -> float:
+    """Have everything drawn again, and return the time."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             area.tag_redraw()
+    return time.monotonic()
 
 
-def _note_drawing(panel: str) -> None:
-    getattr(bpy.types, panel).append(lambda *_: _drawn_at.__setitem__(panel, time.monotonic()))
+def _note_drawings(*panels: str) -> None:
+    def note(what: str) -> None:
+        _drawn_at[what] = time.monotonic()
+
+    for panel in panels:
+        getattr(bpy.types, panel).append(lambda *_, panel=panel: note(panel))
+    for space in (bpy.types.SpaceView3D, bpy.types.SpaceFileBrowser):
+        space.draw_handler_add(note, ("view",), "WINDOW", "POST_PIXEL")
 
 
 def _listen(connection: socket.socket) -> None:
@@ -140,7 +164,7 @@ def _begin() -> None:
     farm = preferences.addons[ADDON].preferences
     farm.server, farm.token = os.environ["DVP_TOUR_FARM"], os.environ["DVP_TOUR_TOKEN"]
     farm.root_folder, farm.root_name = os.environ["DVP_TOUR_FOLDER"], "work"
-    _note_drawing("DVP_PT_take")
+    _note_drawings("DVP_PT_take", "DVP_PT_shapes")
     connection = socket.create_connection(("127.0.0.1", int(os.environ["DVP_TOUR_PORT"])))
     threading.Thread(target=_listen, args=(connection,), daemon=True).start()
     bpy.app.timers.register(lambda: _answer(connection), first_interval=1.0, persistent=True)

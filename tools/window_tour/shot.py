@@ -45,8 +45,13 @@ def make_shot(demo: Path, folder: Path) -> None:
 
 
 @contextmanager
-def farm_head(work: Path, folder: Path) -> Iterator[dict[str, str]]:
-    """Run a farm head on a Ray cluster of this machine, and say how Blender reaches it.
+def farm_head(work: Path, folder: Path, backend: str) -> Iterator[dict[str, str]]:
+    """Run a farm head on this machine, and say how Blender reaches it.
+
+    Args:
+        work: Folder for its state and its log.
+        folder: The root that it renders.
+        backend: "ray" for a cluster of its own, or "this-machine".
 
     Raises:
         TourError: The head does not come up.
@@ -56,7 +61,7 @@ def farm_head(work: Path, folder: Path) -> Iterator[dict[str, str]]:
     state.mkdir(parents=True)
     token = add_user(state / "tokens.json", name="animator", role="submit")
     words = [sys.executable, "-m", "dvp_core", "farm", "head", "--root", f"work={folder}", "--state", str(state)]
-    with started([*words, "--port", "0", "--workers", "1"], log) as head:
+    with started([*words, "--port", "0", "--workers", "1", "--backend", backend], log) as head:
 
         def address() -> str:
             if head.poll() is not None:
@@ -64,5 +69,5 @@ def farm_head(work: Path, folder: Path) -> Iterator[dict[str, str]]:
             found = re.search(r"takes jobs at (\S+)", log.read_text())
             return found[1] if found else ""
 
-        url = waited_for(address, "the farm head", seconds=90)
+        url = waited_for(address, "the farm head", seconds=300)
         yield {"DVP_TOUR_FARM": url, "DVP_TOUR_TOKEN": token, "DVP_TOUR_FOLDER": str(folder)}

@@ -21,8 +21,10 @@ from blender_addon.build import build_addon
 SIZE_PX = (1600, 1000)
 PROGRAMS = ("blender", "Xvfb", "xdotool", "import")
 PACKAGES = "blender xvfb xdotool imagemagick python3-numpy python3-requests"
+PATIENCE_S = 60.0
+"""How long a step may need to show; that is long, since the machine may have other work."""
 _COLORS = 128
-_SETTLE_S = 0.25  # a redraw of the whole window takes about this long on a processor
+_SETTLE_S = 0.25  # so that clicks are seen apart; what they lead to is waited for
 _ROW_PX = 9  # less than half the height of a button
 _ACROSS = (0.6, 0.25)  # where the mouse looks in a row: behind the label, then at the left of two buttons
 
@@ -54,7 +56,7 @@ class Window:
             raise TourError(f"{question}: {answer['error']}")
         return answer["value"]
 
-    def wait_for(self, question: str, *, seconds: float = 20.0) -> Any:
+    def wait_for(self, question: str, *, seconds: float = PATIENCE_S) -> Any:
         """Return an expression's value as soon as it is true.
 
         Raises:
@@ -102,11 +104,24 @@ class Window:
         left, top, width, height = self.ask("box('VIEW_3D', 'UI')")
         for y in range(top + 20, top + height - 20, 25):
             self.click(left + width - 12, y)
-            self.ask("redraw()")
-            time.sleep(_SETTLE_S)
-            if self.ask(f"is_drawn({panel!r})"):
+            if self.shows(panel):
                 return
         raise TourError(f"No tab of the sidebar shows {panel}")
+
+    def redrawn(self) -> float:
+        """Have everything drawn again, wait until it was, and return when that was asked for, by Blender's clock.
+
+        Raises:
+            TourError: It was not.
+        """
+        asked = self.ask("redraw()")
+        self.wait_for(f"is_drawn('view', {asked})")  # answered between two drawings: the first is done
+        return asked
+
+    def shows(self, panel: str) -> bool:
+        """Say whether a panel stands open in the sidebar."""
+        self.redrawn()  # whatever the mouse and the keys did is drawn after this
+        return self.ask(f"is_drawn({panel!r}, {self.redrawn()})")
 
     def find(self, action: str, *, kind: str = "VIEW_3D", part: str = "UI") -> tuple[int, int]:
         """Return where the button is that does something, scrolling the region as far as needed.
@@ -154,9 +169,14 @@ class Window:
         self.press("ctrl+v")
 
     def picture(self, path: Path, *, box: tuple[int, int, int, int] | None = None) -> None:
-        """Save what the screen shows, or a part (left, top, right, bottom) of it, as a PNG of few colours."""
-        self.ask("redraw()")
-        time.sleep(3 * _SETTLE_S)
+        """Save what the screen shows, or a part (left, top, right, bottom) of it, as a PNG of few colours.
+
+        The mouse goes aside for it, so that no hint of a button lies over the picture.
+        """
+        self.move(SIZE_PX[0] // 2, SIZE_PX[1] - 4)
+        time.sleep(2 * _SETTLE_S)
+        self.redrawn()
+        self.redrawn()
         path.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["import", "-window", "root", str(path)], check=True)
         with Image.open(path) as screen:
@@ -200,7 +220,7 @@ def opened_window(work: Path, farm: dict[str, str]) -> Iterator[Window]:
     with ExitStack() as stack:
         os.environ["DISPLAY"] = stack.enter_context(_screen(work / "xvfb.log"))
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        listener.settimeout(60)
+        listener.settimeout(300)
         scripts = _installed_addon(work / "scripts")
         shutil.rmtree(work / "config", ignore_errors=True)
         own = {"BLENDER_USER_SCRIPTS": str(scripts), "BLENDER_USER_CONFIG": str(work / "config")}
@@ -249,7 +269,7 @@ def started(
                 process.kill()
 
 
-def waited_for(look: Callable[[], Any], what: str, *, seconds: float) -> Any:
+def waited_for(look: Callable[[], Any], what: str, *, seconds: float = PATIENCE_S) -> Any:
     """Return what a function gives as soon as that is true.
 
     Raises:
