@@ -164,7 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["DVP_KEYS"] = str(folder / "keys")
+        os.environ |= {"DVP_KEYS": str(folder / "keys"), "DVP_STATE": str(folder / "state of outputs")}
         make_site(folder, frame_count=options.frames, resolution_px=options.resolution)
         dispatch = {
             f"{count} frames, chunks of {size}": round(dispatch_rate(folder, frame_count=count, chunk_size=size))

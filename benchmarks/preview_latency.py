@@ -160,7 +160,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["DVP_KEYS"] = str(folder / "keys")
+        os.environ |= {"DVP_KEYS": str(folder / "keys"), "DVP_STATE": str(folder / "state of outputs")}
         make_site(folder, preset=options.preset, resolution_px=options.resolution)
         with running_head(folder, backend=options.backend, gpu_share=options.gpu_share) as client:
             client = replace(client, timeout_s=60.0)

@@ -30,6 +30,7 @@ from trust_rows import bad_input, consent, detector, label, marks, mutation, ver
 from trust_rows.row import Finding, Row, Scene
 
 from dvp_core.trust.keys import KEYS_VARIABLE, signing_keys
+from dvp_core.trust.state import STATE_VARIABLE
 
 ROWS: tuple[Row, ...] = (
     *label.ROWS,
@@ -58,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="dvp-trust-") as name:
         os.environ[KEYS_VARIABLE] = str(Path(name) / "keys")
+        os.environ[STATE_VARIABLE] = str(Path(name) / "state")
         signing_keys()
         scene = Scene(Path(name), arguments.clips, arguments.every, arguments.clip_count, arguments.key_count)
         results = [result_of(row, scene) for row in ROWS if row.id in wanted]

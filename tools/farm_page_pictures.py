@@ -61,7 +61,7 @@ def running_head(demo: Path, folder: Path, *, backend: str) -> Iterator[FarmClie
     (folder / "out").mkdir()
     roots = ["--root", f"demo={demo.resolve()}", "--root", f"out={folder / 'out'}"]
     command = [sys.executable, "-m", "dvp_core", "farm", "head", *roots, "--state", str(folder / "state")]
-    environment = os.environ | {"DVP_KEYS": str(folder / "keys")}
+    environment = os.environ | {"DVP_KEYS": str(folder / "keys"), "DVP_STATE": str(folder / "state of outputs")}
     process = subprocess.Popen([*command, "--port", "0", "--workers", "2", "--backend", backend], env=environment)
     try:
         wait_until(lambda: (folder / "state" / "connection.json").exists(), limit_s=60)

@@ -8,6 +8,7 @@ import re
 import socket
 from pathlib import Path
 
+from trust_rows.consent_state import random_lives, tampered_ledgers
 from trust_rows.line import WRITERS, Line, make_line
 from trust_rows.row import Finding, Row, Scene, judged, missing
 
@@ -42,20 +43,23 @@ def _stands_in(word: bytes, content: bytes) -> bool:
     return re.search(rb"(?<![A-Za-z0-9])" + re.escape(word) + rb"(?![A-Za-z0-9])", content, re.IGNORECASE) is not None
 
 
-_NO_GATE = "this script does not measure it yet; tests/trust/test_consent_gate.py tries the gate"
+_NOT_DEMANDED = (
+    "work without any record is not refused yet, and no command says for which language, project or dialogue it works; "
+    "the gate's own reasons are tried in tests/trust/test_consent_gate.py"
+)
 
 ROWS = (
     Row(
         "C1",
         "25 bad records by 5 ways in: 125 of 125 refused with the exact reason, 0 output bytes",
-        missing(_NO_GATE),
+        missing(_NOT_DEMANDED),
     ),
-    Row("C2", "10,000 random steps of grant, revoke, expire, render: 0 renders while not allowed", missing(_NO_GATE)),
-    Row("C3", "dubbing passes the same gate", missing(_NO_GATE)),
+    Row("C2", "10,000 random steps of grant, revoke, expire, render: 0 renders while not allowed", random_lives),
+    Row("C3", "dubbing passes the same gate", missing(_NOT_DEMANDED)),
     Row(
         "C4",
         "ledger of records chained by hashes: a changed, dropped or swapped line is found in 100 %",
-        missing("this script does not measure it yet; tests/trust/test_ledger.py tries the ledger"),
+        tampered_ledgers,
     ),
     Row("C5", "no name, face or mail in any output of a default run", no_names_and_faces),
 )

@@ -52,10 +52,16 @@ class Line:
         return self.folder / "consent.json"
 
 
-def make_line(folder: Path) -> Line:
-    """Make plate, take, passes, generator and frames."""
+def make_plate(folder: Path) -> Path:
+    """Make the plate alone, whose name is a person's."""
     plate = folder / "jane_doe.mp4"
     publish_movie(plate, pictures(COUNT, height_px=96, width_px=128), fps=FPS, label=Label(is_plate_kept=False))
+    return plate
+
+
+def make_line(folder: Path) -> Line:
+    """Make plate, take, passes, generator and frames."""
+    plate = make_plate(folder)
     take = replace(small_take(clip=open_clip(plate).clip), subject="subject-1", crop=Crop(16, 0, 96, 64))
     write_take(folder / "clip.take", take)
     write_consent(folder / "consent.json", new_consent(plate, ConsentTerms(uses=("Re-animate the mouth",))))

@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         say("without root: no full disk, no lazy unmount, no cut cable, no second node")
     base = Path(tempfile.mkdtemp(prefix="dvp-chaos-", dir="/tmp" if os.path.isdir("/tmp") else None))
-    os.environ["DVP_KEYS"] = str(base / "keys")
+    os.environ |= {"DVP_KEYS": str(base / "keys"), "DVP_STATE": str(base / "state of outputs")}
     try:
         result = run_chaos(
             ChaosOptions(
