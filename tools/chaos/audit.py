@@ -53,7 +53,7 @@ def audit(farm: Farm, expected: dict[int, str]) -> Audit:
 
 def _ledger_problems(farm: Farm, actual: dict[int, str]) -> list[str]:
     with Ledger(farm.state / "ledger.sqlite", clock=lambda: 0.0) as ledger:
-        frames = ledger.rows("SELECT * FROM frames WHERE job_id = ?", JOB_ID)
+        frames = ledger.rows("SELECT * FROM frames WHERE job_id = ? ORDER BY frame", JOB_ID)
         running = ledger.rows("SELECT id FROM attempts WHERE state = 'running'")
         unfinished = ledger.rows("SELECT name FROM tasks WHERE state <> 'completed'")
         holds, state = ledger.rows("SELECT * FROM holds"), ledger.job_state(JOB_ID)
