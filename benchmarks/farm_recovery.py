@@ -104,7 +104,7 @@ def worker_processes(folder: Path) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            is_worker = (entry / "cmdline").read_bytes().startswith(b"ray::_Worker")
+            is_worker = (entry / "cmdline").read_bytes().startswith(b"ray::WorkerProcess")
             if is_worker and str(folder / "keys").encode() in (entry / "environ").read_bytes():
                 found.append(int(entry.name))
         except OSError:  # it ended meanwhile, or belongs to somebody else
