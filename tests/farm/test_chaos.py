@@ -28,7 +28,7 @@ PLAN = {
 @pytest.mark.xdist_group("ray")
 def test_random_faults_cost_no_frame_and_change_none(tmp_path, monkeypatch):
     monkeypatch.setenv("DVP_KEYS", str(tmp_path / "keys"))
-    options = ChaosOptions(tmp_path / "run", PLAN, {}, seed=7, frame_count=60, chunk_size=5, is_quick=True)
+    options = ChaosOptions(tmp_path / "run", PLAN, {}, seed=7, frame_count=120, chunk_size=5, is_quick=True)
     result = run_chaos(options, say=lambda text: sys.stderr.write(f"{text}\n"))
     assert result["problems"] == ()
-    assert (result["faults"], result["identical"], result["half_written"]) == (sum(PLAN.values()), 60, 0)
+    assert (result["faults"], result["identical"], result["half_written"]) == (sum(PLAN.values()), 120, 0)
