@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from dvp_core.data.job import LONGEST_FRAMES
 from farm.states import FrameState, JobState
 
 _SECONDS = "seconds since 1970"
-_LONGEST_FRAMES = 100_000
 
 
 def _whole(value: object) -> object:
@@ -37,7 +37,7 @@ class ActionBody(_Body):
     """What may accompany an action."""
 
     frames: str | None = Field(
-        default=None, max_length=_LONGEST_FRAMES, description="For retry and rerender: only these, such as 1-20,33."
+        default=None, max_length=LONGEST_FRAMES, description="For retry and rerender: only these, such as 1-20,33."
     )
 
 

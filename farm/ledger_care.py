@@ -26,6 +26,9 @@ _OLD_JOBS = """
 SELECT id, owner, state, ended_s FROM jobs WHERE state IN ('completed', 'failed', 'cancelled') AND ended_s < :before_s
 AND (:owner IS NULL OR owner = :owner)
 AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id AND attempts.state = 'running')
+AND NOT EXISTS (
+    SELECT 1 FROM job_needs JOIN jobs AS waiting ON waiting.id = job_needs.job_id
+    WHERE job_needs.needed = jobs.id AND waiting.state NOT IN ('completed', 'failed', 'cancelled'))
 """
 _TABLES_OF_JOBS = """
 SELECT tables.name FROM sqlite_master AS tables JOIN pragma_table_info(tables.name) AS columns

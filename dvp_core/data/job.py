@@ -149,6 +149,17 @@ def check_flag(name: str, value: object) -> None:
         raise DataError(f"is {value!r}, expected true or false", where=f"job field '{name}'")
 
 
+def check_frames(frames: object) -> None:
+    """Refuse what is no frames' text, such as "1-30,40".
+
+    Raises:
+        DataError: It is none, too long, or names no frames.
+    """
+    if not isinstance(frames, str) or len(frames) > LONGEST_FRAMES:
+        raise DataError("must be a text such as 1-30,40", where="job field 'frames'")
+    FrameRange.parse(frames)
+
+
 def check_path(name: str, value: object) -> None:
     """Refuse what is no `root:relative` or leaves its root.
 
@@ -186,8 +197,7 @@ def is_contained(relative: str) -> bool:
 
 
 def _check_rest(job: Job) -> None:
-    if not isinstance(job.frames, str) or len(job.frames) > LONGEST_FRAMES:
-        raise DataError("must be a text such as 1-30,40", where="job field 'frames'")
+    check_frames(job.frames)
     if job.task not in get_args(RenderTask):
         raise DataError(f"is {job.task!r}, expected {' or '.join(get_args(RenderTask))}", where="job field 'task'")
     if job.chunk_size is not None:

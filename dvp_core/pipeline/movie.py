@@ -130,14 +130,13 @@ def make_movie(
         consent_sha256=None if record is None else record.sha256,
         watermark_id=None if mark is None else mark.id,
     )
+    bare = marked(_bare(squares), mark)
     if source is None:
         if sound is not None:
             raise DataError("there is no plate whose frames the sound goes with", where=sound, remedy="Give the plate")
-        return publish_movie(
-            output, _told(squares, marked(_bare(squares), mark), progress), fps=fps or DEFAULT_IMAGE_FPS, label=label
-        )
+        return publish_movie(output, _told(squares, bare, progress), fps=fps or DEFAULT_IMAGE_FPS, label=label)
     check_frames(frames, source)
-    pictures = marked(_bare(squares), mark)
+    pictures = bare
     if passes is not None:
         before = None if unedited is None else unedited_passes(unedited, face_model=face_model)
         pictures = _composed(squares, source, PassFolder(passes), before, mark)

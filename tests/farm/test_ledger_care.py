@@ -121,3 +121,11 @@ def test_young_unfinished_running_and_others_jobs_stay(ledger, roots, make_job, 
     ledger.end_attempt(order.attempt, failure="withdrawn")
     assert [job["id"] for job in forget(ledger, roots)] == ["cancelled"]
     assert ledger.job_state("waiting") == "active"
+
+
+def test_job_that_another_waits_for_stays_until_that_has_ended(ledger, roots, make_job, finish):
+    finish(make_job("parent"))
+    ledger.submit(make_job("child", after=("parent",), is_paused_at_start=True), owner="anna")
+    assert forget(ledger, roots) == []
+    ledger.act("child", "cancel")
+    assert {job["id"] for job in forget(ledger, roots)} == {"parent", "child"}
